@@ -1,0 +1,169 @@
+package batch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ManifestVersion is the version of the manifest format this tidemark writes and reads.
+const ManifestVersion = 1
+
+// ErrManifestVersion means that a newer tidemark wrote the manifest.
+var ErrManifestVersion = errors.New("manifest of a version this tidemark does not know")
+
+// Manifest says everything that is needed to finish a batch: whoever finds the batch's name in commit metadata reads
+// it and needs nothing else, neither today's configuration nor Kafka's records. It is written once, before prepare,
+// and never changed. ARCHITECTURE.md describes the format.
+type Manifest struct {
+	Version int    `json:"version"`
+	ID      ID     `json:"id"`
+	Group   string `json:"group"`
+	// Reason the batch was sealed for: boundary, size, revoke or shutdown.
+	Reason   string    `json:"reason"`
+	Period   Period    `json:"period"`
+	SealedAt time.Time `json:"sealed_at"`
+	// IngestedAt is the value of bq_ingested_timestamp in every row.
+	IngestedAt time.Time `json:"ingested_at"`
+	// Watermark is the minimum of the ranges' clocks: every record that was produced to these partitions before it is
+	// in this batch or in an earlier one.
+	Watermark time.Time `json:"watermark"`
+	Ranges    []Range   `json:"ranges"`
+	Contents
+}
+
+// Contents is what the records of a batch became.
+type Contents struct {
+	Tables  []Table `json:"tables"`
+	Rejects []Part  `json:"rejects"`
+	Counts  Counts  `json:"counts"`
+}
+
+// Table is the rows of a batch for one destination table.
+type Table struct {
+	Target Target `json:"target"`
+	Parts  []Part `json:"parts"`
+}
+
+// Rows returns the number of rows in the parts.
+func (t *Table) Rows() (rows int64) {
+	for _, p := range t.Parts {
+		rows += p.Rows
+	}
+	return rows
+}
+
+// Target is a destination table as it was resolved when the batch was opened.
+type Target struct {
+	Model    string   `json:"model"` // "events"
+	Project  string   `json:"project"`
+	Location string   `json:"location"` // of the dataset; jobs are found only there
+	Dataset  string   `json:"dataset"`
+	Table    string   `json:"table"`
+	Columns  []Column `json:"columns"` // the columns in the parts, by name
+}
+
+// String returns project.dataset.table.
+func (t Target) String() string { return t.Project + "." + t.Dataset + "." + t.Table }
+
+// HasJSON says whether a column has the type JSON, which Parquet cannot be loaded into.
+func (t Target) HasJSON() bool {
+	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Type == JSONType })
+}
+
+// JSONType is BigQuery's name of its JSON type. Such a column is a string in the parts.
+const JSONType = "JSON"
+
+// Column is a column of a destination table that the batch fills. Type is the table's (GoogleSQL name: STRING, JSON,
+// INT64, BOOL, TIMESTAMP).
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Part is one object in the bucket.
+type Part struct {
+	Object string `json:"object"` // name inside the bucket
+	Team   int64  `json:"team,omitempty"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	CRC32C uint32 `json:"crc32c"` // Castagnoli, as Cloud Storage reports it
+}
+
+// Counts accounts for every record of the batch.
+type Counts struct {
+	Consumed   int64 `json:"consumed"`
+	Duplicates int64 `json:"duplicates"` // same team and uuid earlier in the batch; dropped
+	Filtered   int64 `json:"filtered"`   // excluded by the destination's filters
+	Skipped    int64 `json:"skipped"`    // of teams without a destination
+	Rejected   int64 `json:"rejected"`   // not decodable; in the rejects part
+	Nulled     int64 `json:"nulled"`     // rows kept with a NULL where BigQuery would refuse the document; original in the rejects part
+}
+
+// Encode returns the manifest's JSON. The bytes are a pure function of the manifest.
+func (m *Manifest) Encode() ([]byte, error) {
+	b, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest %s: %w", m.ID, err)
+	}
+	return append(b, '\n'), nil
+}
+
+// DecodeManifest reads and checks a manifest.
+func DecodeManifest(b []byte) (*Manifest, error) {
+	m := new(Manifest)
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("decode manifest: %w", err)
+	}
+	if m.Version != ManifestVersion {
+		return nil, fmt.Errorf("manifest %s: found version %d, know %d: %w", m.ID, m.Version, ManifestVersion, ErrManifestVersion)
+	}
+	return m, m.Check()
+}
+
+// Check is the first half of the double count: every consumed record is a row, a dropped duplicate, filtered, skipped
+// or rejected, and the ranges are well formed. (The second half, BigQuery's own count, is taken after each job.)
+func (m *Manifest) Check() error {
+	var records, rows, rejected int64
+	for _, r := range m.Ranges {
+		if r.Start < 0 || r.End < r.Start || r.Records < 0 || r.Records > r.End-r.Start {
+			return fmt.Errorf("manifest %s: %s has range [%d, %d) with %d records", m.ID, r.TopicPartition, r.Start, r.End, r.Records)
+		}
+		records += r.Records
+	}
+	for i := range m.Tables {
+		rows += m.Tables[i].Rows()
+	}
+	for _, p := range m.Rejects {
+		rejected += p.Rows
+	}
+	c := m.Counts
+	if sum := rows + c.Duplicates + c.Filtered + c.Skipped + c.Rejected; records != c.Consumed || sum != c.Consumed || rejected != c.Rejected+c.Nulled {
+		return fmt.Errorf("manifest %s does not add up: ranges hold %d records and %d were consumed; %d rows + %d duplicates + %d filtered + %d skipped + %d rejected = %d; %d rejects written for %d rejected + %d nulled: %w",
+			m.ID, records, c.Consumed, rows, c.Duplicates, c.Filtered, c.Skipped, c.Rejected, sum, rejected, c.Rejected, c.Nulled, ErrMiscount)
+	}
+	return nil
+}
+
+// ErrMiscount means that records or rows are unaccounted for. Nothing is committed over it.
+var ErrMiscount = errors.New("records and rows do not add up")
+
+// Range returns the batch's range of tp.
+func (m *Manifest) Range(tp TopicPartition) (Range, bool) {
+	i := slices.IndexFunc(m.Ranges, func(r Range) bool { return r.TopicPartition == tp })
+	if i < 0 {
+		return Range{}, false
+	}
+	return m.Ranges[i], true
+}
+
+// Partitions returns the partitions of the ranges.
+func (m *Manifest) Partitions() []TopicPartition {
+	tps := make([]TopicPartition, len(m.Ranges))
+	for i, r := range m.Ranges {
+		tps[i] = r.TopicPartition
+	}
+	return tps
+}

@@ -40,8 +40,8 @@ type Link struct {
 	End   int64
 }
 
-// Committed is what Kafka holds for one partition of the group.
-type Committed struct {
+// GroupOffset is what Kafka holds for one partition of the group.
+type GroupOffset struct {
 	Offset   int64 // the next offset to read; -1 if the group has none
 	Metadata string
 }

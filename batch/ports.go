@@ -3,7 +3,35 @@ package batch
 import (
 	"context"
 	"errors"
+	"time"
 )
+
+var (
+	// ErrFenced means that the group has gone on without this member: nothing was committed and nothing can be.
+	ErrFenced = errors.New("fenced by the consumer group")
+	// ErrRejoin means that the session must end: what is not prepared is dropped, and a new session joins the group
+	// under a new member ID, so that a request still on its way can no longer be accepted.
+	ErrRejoin = errors.New("session must rejoin the consumer group")
+)
+
+// Offsets are the consumer group's offsets in Kafka.
+type Offsets interface {
+	// Commit sends one request under this session's member ID and generation and returns nil only if Kafka
+	// acknowledged every entry. [ErrFenced]: no entry was accepted. Any other error: the outcome is unknown.
+	Commit(ctx context.Context, commits []Commit) error
+	// Fetch reads what the group has committed, also for partitions this replica does not hold.
+	Fetch(ctx context.Context, tps []TopicPartition) (map[TopicPartition]GroupOffset, error)
+	// Ends returns the partitions' end offsets (the next offset a committed record would get).
+	Ends(ctx context.Context, tps []TopicPartition) (map[TopicPartition]int64, error)
+}
+
+// Observer is told what happens to batches; it must not block. Package service turns it into metrics.
+type Observer interface {
+	// Step is called after every step (finish, manifest, prepare, apply, commit, adopt), with its error if it failed.
+	Step(step string, took time.Duration, err error)
+	// Committed is called when the end offsets of a batch are committed.
+	Committed(m *Manifest)
+}
 
 // ErrNoManifest means that the bucket holds no manifest of that batch.
 var ErrNoManifest = errors.New("no manifest")

@@ -1,0 +1,162 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// drive starts finishing a decided batch.
+func (d *Driver) drive(ctx context.Context, e *entry) error {
+	select {
+	case d.apply <- e:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.dead:
+		return ErrRejoin
+	}
+}
+
+// finish applies one decided batch, however long its destination refuses, and commits it in its turn. It returns an
+// error only when the session has to end.
+func (d *Driver) finish(ctx context.Context, e *entry) error {
+	for wait := d.cfg.RetryMin; d.stateOf(e) == Prepared; wait = min(2*wait, d.cfg.RetryMax) {
+		err := d.step("apply", func() error { return d.applyTables(ctx, e.manifest) })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			d.mu.Lock()
+			d.become(e, Applied)
+			d.mu.Unlock()
+			break
+		}
+		if gone := d.failed(e, err, wait); gone {
+			return nil
+		}
+		if !pause(ctx, wait/2+rand.N(wait)) {
+			return ctx.Err()
+		}
+	}
+	return d.commitApplied(ctx)
+}
+
+// applyTables applies all tables of the batch and takes the second half of the double count: BigQuery's own number of
+// rows against that of the parts.
+func (d *Driver) applyTables(ctx context.Context, m *Manifest) error {
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		rows, err := d.ports.Applier.Apply(ctx, m, t)
+		if err != nil {
+			return fmt.Errorf("apply table %s: %w", t.Target, err)
+		}
+		if rows != t.Rows() {
+			return fmt.Errorf("apply table %s: BigQuery counted %d rows and the parts have %d: %w", t.Target, rows, t.Rows(), ErrMiscount)
+		}
+	}
+	return nil
+}
+
+// failed notes a failed attempt. It reports true when no held partition names the batch any more: the replicas that
+// hold them drive it.
+func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e.attempts++
+	e.err = err
+	if gone = !d.ledger.Concerns(e.manifest); gone {
+		d.remove(e)
+		d.log.Info("batch left to the replicas that hold its partitions", "batch", e.manifest.ID, "err", err)
+		return gone
+	}
+	args := []any{"batch", e.manifest.ID, "attempt", e.attempts, "retry_in", wait, "err", err}
+	if hint := HintOf(err); hint != "" {
+		args = append(args, "hint", hint)
+	}
+	d.log.Error("batch not applied; later batches wait for it", args...)
+	return gone
+}
+
+// HintOf returns what an operator can do about err: the hint of the first wrapped error that has one.
+func HintOf(err error) string {
+	var hinter interface{ Hint() string }
+	if errors.As(err, &hinter) {
+		return hinter.Hint()
+	}
+	return ""
+}
+
+// commitApplied commits the end offsets of applied batches as far as the chains allow: a batch behind an earlier one
+// waits for it. Any goroutine that finished a batch may call it; the ownership lock serializes them.
+func (d *Driver) commitApplied(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for progress := true; progress; {
+		progress = false
+		for _, e := range append([]*entry(nil), d.batches...) {
+			if e.state != Applied {
+				continue
+			}
+			done, err := d.commitOne(ctx, e)
+			if err != nil {
+				return fmt.Errorf("commit batch %s: %w", e.manifest.ID, err)
+			}
+			progress = progress || done
+		}
+	}
+	return nil
+}
+
+// commitOne commits what it may of one applied batch and reports whether nothing is left to do; d.mu is held.
+func (d *Driver) commitOne(ctx context.Context, e *entry) (done bool, err error) {
+	commits, more := d.ledger.Finish(e.manifest)
+	if len(commits) > 0 {
+		if err := d.step("commit", func() error { return d.commit(ctx, commits) }); err != nil {
+			return false, err
+		}
+		d.ledger.Finished(e.manifest)
+		e.committed = true
+	}
+	if more {
+		return false, nil
+	}
+	d.become(e, Committed)
+	d.remove(e)
+	if e.committed {
+		d.ports.Observer.Committed(e.manifest)
+		d.logCommitted(e.manifest)
+	} else {
+		d.log.Info("batch applied; other replicas hold its partitions and commit it", "batch", e.manifest.ID)
+	}
+	return true, nil
+}
+
+func (d *Driver) logCommitted(m *Manifest) {
+	var rows, bytes int64
+	parts := 0
+	for i := range m.Tables {
+		rows += m.Tables[i].Rows()
+		parts += len(m.Tables[i].Parts)
+		for _, p := range m.Tables[i].Parts {
+			bytes += p.Bytes
+		}
+	}
+	d.log.Info("batch committed", "batch", m.ID, "reason", m.Reason, "period", m.Period.Start, "rows", rows, "parts", parts,
+		"bytes", bytes, "rejects", m.Counts.Rejected, "duplicates", m.Counts.Duplicates, "partitions", len(m.Ranges),
+		"watermark", m.Watermark, "took", time.Since(m.SealedAt).Round(time.Millisecond))
+}
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

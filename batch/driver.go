@@ -1,0 +1,192 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Config bounds the driver.
+type Config struct {
+	Group string
+	// MaxChain is how many prepared batches a partition may have before fetching pauses. Slots for the batches that a
+	// revoke or a shutdown seals come on top.
+	MaxChain int
+	// CommitTimeout bounds one offset request, its retries included.
+	CommitTimeout time.Duration
+	// RetryMin and RetryMax bound the backoff between two attempts to apply a batch.
+	RetryMin, RetryMax time.Duration
+}
+
+// Ports are what the driver calls.
+type Ports struct {
+	Offsets   Offsets
+	Manifests Manifests
+	Applier   Applier
+	Observer  Observer
+}
+
+// Driver takes the batches of one session through their states: prepares them in the order they were sealed, applies
+// them side by side, commits them in order. A session is one membership in the consumer group; when in doubt about
+// what Kafka accepted the driver ends with [ErrRejoin], and everything that is decided is found again in the metadata.
+type Driver struct {
+	cfg   Config
+	ports Ports
+	log   *slog.Logger
+
+	sealed chan *entry   // in the order sealed
+	apply  chan *entry   // prepared or adopted batches
+	dead   chan struct{} // closed when Run ends
+
+	// mu is the ownership lock. Kafka fences generations, not owners: a live member may commit a partition it has just
+	// lost. So every commit request is made under this lock, for partitions the ledger holds, and the revoke callback
+	// takes it to release them.
+	mu      sync.Mutex
+	ledger  *Ledger
+	batches []*entry // in the order sealed or found; the finished ones are removed
+}
+
+// entry is one batch on its way. manifest is complete from Stored on; the fields below it are guarded by Driver.mu.
+type entry struct {
+	manifest   *Manifest
+	unfinished Unfinished
+	prepared   chan struct{} // closed when the batch is decided
+
+	state    State
+	since    time.Time // of the state
+	attempts int       // failed attempts to apply
+	err      error     // of the last attempt
+
+	committed bool // by this replica, for at least one partition
+}
+
+// maxSealed is how many batches can wait for their prepare: the two periods that may be open at a revoke, once more for
+// the shutdown that follows it, and the one being prepared.
+const maxSealed = 8
+
+// NewDriver returns a driver that holds no partition.
+func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
+	return &Driver{
+		cfg: cfg, ports: ports, log: log, ledger: NewLedger(),
+		sealed: make(chan *entry, maxSealed),
+		apply:  make(chan *entry), // Run takes at once
+		dead:   make(chan struct{}),
+	}
+}
+
+// Run drives batches until ctx ends or the session has to. It returns an error that wraps [ErrRejoin], or ctx's.
+func (d *Driver) Run(ctx context.Context) error {
+	defer d.close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.runPrepare(ctx) })
+	g.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case e := <-d.apply:
+				g.Go(func() error { return d.finish(ctx, e) })
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// close drops what was not prepared.
+func (d *Driver) close() {
+	close(d.dead)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.batches {
+		if e.state == Sealed || e.state == Stored {
+			d.become(e, Dropped)
+			e.unfinished.Discard()
+			d.log.Warn("batch dropped before it was prepared; its records are read again", "batch", e.manifest.ID)
+		}
+	}
+}
+
+// Seal hands over a batch whose offsets are fixed. The driver owns m and u from then on. It returns a function that
+// waits until the batch is decided. Batches are prepared in the order of these calls, which must not be concurrent.
+func (d *Driver) Seal(m *Manifest, u Unfinished) (wait func(context.Context) error) {
+	e := &entry{manifest: m, unfinished: u, prepared: make(chan struct{}), state: Sealed, since: m.SealedAt}
+	d.mu.Lock()
+	d.batches = append(d.batches, e)
+	d.mu.Unlock()
+	select {
+	case d.sealed <- e:
+	case <-d.dead:
+	}
+	return func(ctx context.Context) error {
+		select {
+		case <-e.prepared:
+			return nil
+		case <-d.dead:
+			return fmt.Errorf("batch %s: %w", m.ID, ErrRejoin)
+		case <-ctx.Done():
+			return fmt.Errorf("batch %s is %s: %w", m.ID, d.stateOf(e), ctx.Err())
+		}
+	}
+}
+
+// Release forgets partitions: from its return on nothing is committed for them.
+func (d *Driver) Release(tps []TopicPartition) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, tp := range tps {
+		d.ledger.Release(tp)
+	}
+}
+
+// Full says that no further batch may be sealed for now: the chain is as long as it may be, or batches wait for their
+// prepare. Fetching pauses until it is false.
+func (d *Driver) Full() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	waiting := 0
+	for _, e := range d.batches {
+		if e.state == Sealed || e.state == Stored {
+			waiting++
+		}
+	}
+	return d.ledger.Longest()+waiting >= d.cfg.MaxChain || waiting > maxSealed/2
+}
+
+func (d *Driver) stateOf(e *entry) State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return e.state
+}
+
+// become changes the state; d.mu is held. A transition that state.go does not know is a fault of this program.
+func (d *Driver) become(e *entry, next State) {
+	for _, s := range transitions(e.state) {
+		if s == next {
+			e.state, e.since, e.err = next, time.Now(), nil
+			return
+		}
+	}
+	panic(fmt.Sprintf("batch %s cannot become %s from %s", e.manifest.ID, next, e.state))
+}
+
+// remove forgets a finished batch; d.mu is held.
+func (d *Driver) remove(e *entry) {
+	for i, o := range d.batches {
+		if o == e {
+			d.batches = append(d.batches[:i:i], d.batches[i+1:]...)
+			return
+		}
+	}
+}
+
+// step runs one step and reports it.
+func (d *Driver) step(name string, do func() error) error {
+	start := time.Now()
+	err := do()
+	d.ports.Observer.Step(name, time.Since(start), err)
+	return err
+}

@@ -1,0 +1,128 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// runPrepare takes sealed batches one after the other: the next one is not prepared before this one's prepare is
+// fully acknowledged, so a chain never has a hole.
+func (d *Driver) runPrepare(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e := <-d.sealed:
+			if err := d.prepare(ctx, e); err != nil {
+				return fmt.Errorf("prepare batch %s: %w: %w", e.manifest.ID, err, ErrRejoin)
+			}
+		}
+	}
+}
+
+func (d *Driver) prepare(ctx context.Context, e *entry) error {
+	m := e.manifest
+	if err := d.step("clock", func() error { return d.readClocks(ctx, m) }); err != nil {
+		d.log.Warn("end offsets not read; the watermark stays at the records' clocks", "batch", m.ID, "err", err)
+	}
+	err := d.step("upload", func() (err error) {
+		m.Contents, err = e.unfinished.Finish(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.Check(); err != nil {
+		return err
+	}
+	if err := d.step("manifest", func() error { return d.ports.Manifests.Put(ctx, m) }); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.become(e, Stored)
+	if err := d.step("prepare", func() error { return d.commitPrepare(ctx, m) }); err != nil {
+		return err
+	}
+	d.become(e, Prepared)
+	close(e.prepared)
+	return d.drive(ctx, e)
+}
+
+// readClocks moves the clock of every partition without lag to now: when the end offset, asked for after the batch was
+// sealed, is not beyond the batch, then every record produced before the question is in it.
+func (d *Driver) readClocks(ctx context.Context, m *Manifest) error {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.CommitTimeout)
+	defer cancel()
+	asked := time.Now()
+	ends, err := d.ports.Offsets.Ends(ctx, m.Partitions())
+	for i := range m.Ranges {
+		r := &m.Ranges[i]
+		if end, ok := ends[r.TopicPartition]; ok && end <= r.End {
+			r.Clock = asked.UTC()
+		}
+		if i == 0 || r.Clock.Before(m.Watermark) {
+			m.Watermark = r.Clock
+		}
+	}
+	return err
+}
+
+// commitPrepare decides the batch; d.mu is held.
+func (d *Driver) commitPrepare(ctx context.Context, m *Manifest) error {
+	commits, err := d.ledger.Prepare(m)
+	if err != nil {
+		return err
+	}
+	if err := d.commit(ctx, commits); err != nil {
+		return err
+	}
+	d.ledger.Prepared(m)
+	return nil
+}
+
+// commit makes one offset commit and finds out what became of it; d.mu is held. An error means that the session must
+// rejoin: Kafka refused us, or we cannot tell what it accepted, or may still accept when a lost request arrives.
+func (d *Driver) commit(ctx context.Context, commits []Commit) error {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.CommitTimeout)
+	defer cancel()
+	err := d.ports.Offsets.Commit(ctx, commits)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrFenced) {
+		return fmt.Errorf("%w: %w", err, ErrRejoin)
+	}
+	happened, readErr := d.happened(commits)
+	if readErr != nil {
+		return fmt.Errorf("commit has an unknown outcome (%w) and reading it back did not help (%w): %w", err, readErr, ErrRejoin)
+	}
+	if !happened {
+		return fmt.Errorf("commit did not happen, or not fully (%w): %w", err, ErrRejoin)
+	}
+	d.log.Warn("offset commit answered with an error and was read back complete", "err", err)
+	return nil
+}
+
+// happened reads the group's offsets back and says whether they are exactly those of the commits. It has its own
+// timeout, because the commit's is likely used up.
+func (d *Driver) happened(commits []Commit) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.CommitTimeout)
+	defer cancel()
+	tps := make([]TopicPartition, len(commits))
+	for i, c := range commits {
+		tps[i] = c.TopicPartition
+	}
+	got, err := d.ports.Offsets.Fetch(ctx, tps)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range commits {
+		if got[c.TopicPartition] != (GroupOffset{c.Offset, c.Metadata}) {
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -40,6 +40,7 @@ type Driver struct {
 
 	sealed chan *entry   // in the order sealed
 	apply  chan *entry   // prepared or adopted batches
+	idle   chan struct{} // capacity 1: one request is as good as many
 	dead   chan struct{} // closed when Run ends
 
 	// mu is the ownership lock. Kafka fences generations, not owners: a live member may commit a partition it has just
@@ -73,6 +74,7 @@ func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
 	return &Driver{
 		cfg: cfg, ports: ports, log: log, ledger: NewLedger(),
 		sealed: make(chan *entry, maxSealed),
+		idle:   make(chan struct{}, 1),
 		apply:  make(chan *entry), // Run takes at once
 		dead:   make(chan struct{}),
 	}
@@ -83,6 +85,7 @@ func (d *Driver) Run(ctx context.Context) error {
 	defer d.close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.runPrepare(ctx) })
+	g.Go(func() error { return d.runIdle(ctx) })
 	g.Go(func() error {
 		for {
 			select {
@@ -140,6 +143,13 @@ func (d *Driver) Release(tps []TopicPartition) {
 	for _, tp := range tps {
 		d.ledger.Release(tp)
 	}
+}
+
+// Stop takes a partition out of use: it is no longer consumed, and its clock holds the watermark.
+func (d *Driver) Stop(tp TopicPartition, clock time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ledger.Stop(tp, clock)
 }
 
 // Full says that no further batch may be sealed for now: the chain is as long as it may be, or batches wait for their

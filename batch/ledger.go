@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 var (
@@ -23,6 +24,7 @@ type Ledger struct {
 type holding struct {
 	committed int64
 	meta      Metadata
+	stopped   bool // not consumed: its clock stands still and holds the watermark
 }
 
 // end returns the offset at which the last prepared batch ends: where consuming starts.
@@ -49,6 +51,24 @@ func NewLedger() *Ledger { return &Ledger{held: make(map[TopicPartition]*holding
 // Hold adds a partition as Kafka describes it, or replaces what is known of it.
 func (l *Ledger) Hold(tp TopicPartition, committed int64, meta Metadata) {
 	l.held[tp] = &holding{committed: committed, meta: meta}
+}
+
+// Stop marks a partition as no longer consumed. One that is not held is entered with its clock only.
+func (l *Ledger) Stop(tp TopicPartition, clock time.Time) {
+	if l.held[tp] == nil {
+		l.held[tp] = &holding{meta: Metadata{Clock: clock}}
+	}
+	l.held[tp].stopped = true
+}
+
+// StoppedClock returns the earliest clock of the stopped partitions, if there are any.
+func (l *Ledger) StoppedClock() (clock time.Time, stopped bool) {
+	for _, h := range l.held {
+		if h.stopped && (!stopped || h.meta.Clock.Before(clock)) {
+			clock, stopped = h.meta.Clock, true
+		}
+	}
+	return clock, stopped
 }
 
 // Release forgets a partition; unknown ones are ignored.

@@ -25,6 +25,8 @@ type Manifest struct {
 	Reason   string    `json:"reason"`
 	Period   Period    `json:"period"`
 	SealedAt time.Time `json:"sealed_at"`
+	// Oldest is the timestamp of the batch's oldest record.
+	Oldest time.Time `json:"oldest"`
 	// IngestedAt is the value of bq_ingested_timestamp in every row.
 	IngestedAt time.Time `json:"ingested_at"`
 	// Watermark is the minimum of the ranges' clocks: every record that was produced to these partitions before it is

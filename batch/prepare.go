@@ -67,6 +67,11 @@ func (d *Driver) readClocks(ctx context.Context, m *Manifest) error {
 			m.Watermark = r.Clock
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if clock, stopped := d.ledger.StoppedClock(); stopped && clock.Before(m.Watermark) {
+		m.Watermark = clock
+	}
 	return err
 }
 

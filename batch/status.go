@@ -1,9 +1,6 @@
 package batch
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Status is one batch as /status shows it.
 type Status struct {
@@ -50,27 +47,4 @@ func (d *Driver) Clock() (watermark time.Time, ok bool) {
 		}
 	}
 	return watermark, ok
-}
-
-// Idle moves the committed clocks of partitions whose end was reached to asked, the instant at which the ends were asked
-// for, when there is no batch to do it: without records there are no batches, and the watermark would stand still.
-// Partitions with a chain are left alone; their batches carry the clock.
-func (l *Ledger) Idle(ends map[TopicPartition]int64, asked time.Time) []Commit {
-	var commits []Commit
-	for tp, h := range l.held {
-		if end, ok := ends[tp]; ok && end <= h.committed && len(h.meta.Chain) == 0 && h.meta.Clock.Before(asked) {
-			commits = append(commits, Commit{tp, h.committed, Metadata{Clock: asked}.String()})
-		}
-	}
-	slices.SortFunc(commits, func(a, b Commit) int { return a.Compare(b.TopicPartition) })
-	return commits
-}
-
-// WasIdle records that Kafka has the commits of [Ledger.Idle].
-func (l *Ledger) WasIdle(commits []Commit, asked time.Time) {
-	for _, c := range commits {
-		if h := l.held[c.TopicPartition]; h != nil {
-			h.meta.Clock = asked
-		}
-	}
 }

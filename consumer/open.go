@@ -1,0 +1,140 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/batch"
+)
+
+// partition is where one held partition stands. Offsets from start on are in the current batch; once the partition's
+// clock has passed the current period's end, those from cut on are in the next one.
+type partition struct {
+	start, pos  int64
+	cut         int64 // -1 while the clock is in the current period
+	records     int64 // consumed since start
+	nextRecords int64 // of them, since cut
+	clock       time.Time
+	stopped     error // why it is no longer fetched
+}
+
+// open is a batch that still takes records.
+type open struct {
+	id     batch.ID
+	period batch.Period
+	rows   Rows
+	oldest time.Time // timestamp of its oldest record: what the flush lag is measured from
+}
+
+// cutAt returns the index of the first record that belongs to the next period: the one with which the partition's clock
+// passes end, len(records) if none does. It moves the clock, which is the largest timestamp so far and never ahead of
+// now: a record from 2030 must not hold the partition for years.
+func (p *partition) cutAt(records []*kgo.Record, end, now time.Time) int {
+	index := len(records)
+	for i, r := range records {
+		if t := r.Timestamp; t.After(p.clock) {
+			p.clock = t
+			if t.After(now) {
+				p.clock = now
+			}
+			if index == len(records) && !p.clock.Before(end) {
+				index = i
+			}
+		}
+	}
+	return index
+}
+
+// take notes that records were consumed, the first n of them for the current period.
+func (p *partition) take(records []*kgo.Record, n int) {
+	if p.cut < 0 && n < len(records) {
+		p.cut = records[n].Offset
+	}
+	p.records += int64(len(records))
+	if p.cut >= 0 {
+		p.nextRecords += int64(len(records) - n)
+	}
+	p.pos = records[len(records)-1].Offset + 1
+}
+
+// seal returns the partition's range in the current batch and moves on to the next.
+func (p *partition) seal(tp batch.TopicPartition, periodEnd time.Time) batch.Range {
+	r := batch.Range{TopicPartition: tp, Start: p.start, End: p.pos, Records: p.records, Clock: p.clock.UTC()}
+	if p.cut >= 0 {
+		r.End, r.Records, r.Clock = p.cut, p.records-p.nextRecords, periodEnd
+	}
+	p.start, p.cut, p.records, p.nextRecords = r.End, -1, p.records-r.Records, 0
+	return r
+}
+
+// sealCurrent seals the current batch and makes the next one current. s.mu is held. The function returned waits until
+// the batch is decided.
+func (s *Session) sealCurrent(reason string, now time.Time) func(context.Context) error {
+	b := s.current
+	m := &batch.Manifest{
+		Version: batch.ManifestVersion, ID: b.id, Group: s.cfg.Group, Reason: reason, Period: b.period,
+		SealedAt: now.UTC(), IngestedAt: b.id.Time(), Oldest: b.oldest.UTC(),
+	}
+	for _, tp := range sortedPartitions(s.partitions) {
+		p := s.partitions[tp]
+		if p.stopped != nil && p.pos == p.start {
+			continue // its clock stands still, and holds the watermark: see batch.Driver.Stop
+		}
+		m.Ranges = append(m.Ranges, p.seal(tp, b.period.End))
+	}
+	s.current, s.next = s.next, nil
+	s.lastSeal = now
+	s.log.Debug("batch sealed", "batch", m.ID, "reason", reason, "partitions", len(m.Ranges))
+	return s.driver.Seal(m, b.rows)
+}
+
+// sealAll seals everything that is open, in order. s.mu is held.
+func (s *Session) sealAll(reason string, now time.Time) (wait func(context.Context) error) {
+	wait = func(context.Context) error { return nil }
+	for s.current != nil {
+		wait = s.sealCurrent(reason, now) // batches are decided in order: waiting for the last one is enough
+	}
+	return wait
+}
+
+// sealDue seals the current batch if its time has come, or if it is full. s.mu is held.
+func (s *Session) sealDue(now time.Time) {
+	switch {
+	case s.current == nil:
+		if now.Sub(s.lastSeal) >= s.cfg.Period {
+			s.lastSeal = now
+			s.driver.Idle()
+		}
+	case s.current.rows.Full():
+		s.sealCurrent("size", now)
+	case now.Before(s.dueAt()):
+	default:
+		s.sealCurrent("boundary", now)
+	}
+}
+
+// dueAt is when the current batch is sealed: at its boundary, or later if the day's load jobs would not last otherwise.
+// The group shares the quota, and this replica's share is that of the partitions it holds.
+func (s *Session) dueAt() time.Time {
+	due := s.current.period.End.Add(s.cfg.FlushDelay)
+	if spacing := s.pacer.Spacing(); spacing > 0 && len(s.partitions) > 0 {
+		share := spacing * time.Duration(max(s.topicPartitions, len(s.partitions))) / time.Duration(len(s.partitions))
+		if paced := s.lastSeal.Add(share); paced.After(due) {
+			return batch.PeriodAt(paced, s.cfg.Period).End.Add(s.cfg.FlushDelay)
+		}
+	}
+	return due
+}
+
+// openBatch starts a batch for the period that contains now. s.mu is held.
+func (s *Session) openBatch(ctx context.Context, now time.Time) (*open, error) {
+	id := batch.NewID(now)
+	rows, err := s.buffers.Open(ctx, id, id.Time())
+	if err != nil {
+		return nil, fmt.Errorf("open batch %s: %w", id, err)
+	}
+	return &open{id: id, period: batch.PeriodAt(now, s.cfg.Period), rows: rows}, nil
+}

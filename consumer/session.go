@@ -1,0 +1,142 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/batch"
+)
+
+// Limits are bounds that come from the whole service rather than from Kafka.
+type Limits struct {
+	FetchMaxBytes int32  // compressed bytes fetched ahead, per broker
+	MarksPrefix   string // of the marks' names in the bucket
+}
+
+// Ports are what a session calls.
+type Ports struct {
+	Buffers Buffers
+	Marks   Marks
+	Pacer   Pacer
+	// Driver builds the session's driver around its offset requests.
+	Driver func(batch.Offsets) *batch.Driver
+}
+
+// Session is one membership in the consumer group, with one Kafka client of its own.
+type Session struct {
+	cfg     Config
+	limits  Limits
+	log     *slog.Logger
+	metrics *Metrics
+	client  *kgo.Client
+	driver  *batch.Driver
+	buffers Buffers
+	pacer   Pacer
+	starter *starter
+	fail    context.CancelCauseFunc // ends the session
+	ended   context.Context
+
+	// mu guards what follows. The poll loop holds it while it appends, callbacks while they seal.
+	mu              sync.Mutex
+	partitions      map[batch.TopicPartition]*partition
+	current, next   *open
+	lastSeal        time.Time
+	topicPartitions int // of the whole topic, held or not
+}
+
+// NewSession builds a session that has not joined yet. cfg is validated.
+func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *slog.Logger, extra ...kgo.Opt) (*Session, error) {
+	s := &Session{
+		cfg: cfg, limits: limits, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
+		partitions: make(map[batch.TopicPartition]*partition), lastSeal: time.Now(),
+	}
+	s.ended, s.fail = context.WithCancelCause(context.Background())
+	opts, err := cfg.ConnectionOptions(log)
+	if err != nil {
+		return nil, err
+	}
+	s.client, err = kgo.NewClient(append(append(opts, s.groupOptions()...), extra...)...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka client: %w", err)
+	}
+	admin := kadm.NewClient(s.client)
+	offsets := &Offsets{client: s.client, admin: admin, group: cfg.Group}
+	start, err := cfg.start()
+	if err != nil {
+		return nil, err
+	}
+	metrics.sessions.Inc()
+	s.driver = ports.Driver(offsets)
+	s.starter = &starter{group: cfg.Group, prefix: limits.MarksPrefix, start: start, admin: admin, marks: ports.Marks,
+		commit: offsets.Commit, log: log}
+	return s, nil
+}
+
+// Run consumes until stop ends, then hands over: what is in memory is sealed, uploaded and prepared within
+// ShutdownTimeout, and the group is left. It returns nil after such a hand-over. An error that wraps [batch.ErrRejoin]
+// means that this session is over and a new one should begin; nothing decided is lost and nothing undecided was kept.
+// Run is called once.
+func (s *Session) Run(stop context.Context) error {
+	g, ctx := errgroup.WithContext(s.ended)
+	g.Go(func() error {
+		err := s.driver.Run(ctx)
+		s.fail(err) // callbacks look at ended
+		return err
+	})
+	g.Go(func() error {
+		err := s.poll(ctx, stop)
+		s.fail(errors.Join(err, errHandedOver)) // the driver ends with the poll loop
+		return err
+	})
+	err := g.Wait()
+	if cause := context.Cause(s.ended); cause != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = cause
+	}
+	s.fail(errHandedOver)
+	s.client.CloseAllowingRebalance()
+	s.discard()
+	if errors.Is(err, errHandedOver) && !errors.Is(err, batch.ErrRejoin) {
+		return nil
+	}
+	return err
+}
+
+// errHandedOver ends a session that has nothing left to do.
+var errHandedOver = errors.New("session handed over")
+
+// shutDown seals what is open and waits until it is decided. Loading is left to whoever gets the partitions.
+func (s *Session) shutDown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownTimeout)
+	defer cancel()
+	s.mu.Lock()
+	wait := s.sealAll("shutdown", time.Now())
+	s.mu.Unlock()
+	if err := wait(ctx); err != nil {
+		return fmt.Errorf("shut down within %s (TIDEMARK_SHUTDOWN_TIMEOUT): %w", s.cfg.ShutdownTimeout, err)
+	}
+	return nil
+}
+
+// discard frees the batches that were never sealed.
+func (s *Session) discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range []*open{s.current, s.next} {
+		if b != nil {
+			b.rows.Discard()
+		}
+	}
+	s.current, s.next = nil, nil
+	for tp := range s.partitions {
+		s.metrics.stopped(tp, false)
+	}
+	s.metrics.assigned(0)
+}

@@ -1,0 +1,30 @@
+package loader
+
+import (
+	"context"
+
+	"tidemark/batch"
+)
+
+// ObjectStore keeps small immutable objects in one bucket. Every method retries transient errors until ctx ends, and is
+// safe to repeat and to call concurrently. Names are inside the bucket.
+type ObjectStore interface {
+	// Put creates the object. If it exists, because an earlier attempt had its effect and lost its reply, Put succeeds
+	// when the object has the CRC32C and size of data and returns [ErrConflict] otherwise; it never overwrites. data is
+	// not kept.
+	Put(ctx context.Context, name string, data []byte) error
+	// Get returns the object's bytes; [ErrNotExist] if there is none.
+	Get(ctx context.Context, name string) ([]byte, error)
+	// List returns the names that begin with prefix and are not less than start, in ascending order. An object is
+	// listed as soon as its Put has returned.
+	List(ctx context.Context, prefix, start string) ([]string, error)
+}
+
+// Warehouse runs BigQuery load jobs, each at most once with an effect.
+type Warehouse interface {
+	// Load submits the job, or attaches to the attempt that exists, and returns once an attempt is DONE without error.
+	// A further attempt follows only after one was seen DONE with an error. Safe to repeat by any replica.
+	Load(ctx context.Context, job batch.LoadJob) (batch.JobResult, error)
+	// Find returns the attempt that is DONE without error, if there is one. It submits nothing.
+	Find(ctx context.Context, job batch.JobRef) (batch.JobResult, bool, error)
+}

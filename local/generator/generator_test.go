@@ -86,8 +86,8 @@ func TestAppend_IsPureFunctionOfSeedAndIndex(t *testing.T) {
 
 func TestAppend_EveryAcceptedMessageIsAnEvent(t *testing.T) {
 	for _, profile := range []Profile{ProfileSmall, ProfileLarge} {
-		g := newGenerator(t, Config{Profile: profile, Malformed: 0.1, Late: 0.1, Oversized: 0.001, MaxBytes: 64 << 10})
-		for i := range uint64(20_000) {
+		g := newGenerator(t, Config{Profile: profile, Malformed: 0.1, Late: 0.1, Oversized: 0.005, MaxBytes: 64 << 10})
+		for i := range uint64(5_000) {
 			_, m := g.Append(nil, i)
 			event, ok := parse(m.Value)
 			require.Equal(t, m.Kind != Malformed, ok, "%v: %s", m.Kind, m.Value)
@@ -204,7 +204,7 @@ func TestAppend_OriginsDiffer(t *testing.T) {
 func TestAppend_TeamsFollowZipfAndUsersAreStable(t *testing.T) {
 	g := newGenerator(t, Config{Teams: 10, UsersPerTeam: 5, Malformed: -1})
 	teams, persons := map[string]int{}, map[string]string{}
-	for i := range uint64(20_000) {
+	for i := range uint64(10_000) {
 		_, m := g.Append(nil, i)
 		event, _ := parse(m.Value)
 		team := strings.Trim(string(event.TeamID), `"`)

@@ -167,6 +167,7 @@ func (g *Generator) writeLarge(w *writer, e *event, r *random) {
 	w.raw("$active_feature_flags", `["new-checkout","dark-mode","pricing-test","fast-search","beta-editor"]`)
 	w.raw("$sdk_debug", `{"replay":{"status":"active","buffer":12,"flushed":true},"queue":[0,1,1,2,3,5,8],"retry":null}`)
 	w.raw("$web_vitals", `{"LCP":1234.5,"FCP":456.25,"CLS":0.012,"INP":88}`)
+	w.raw("$sdk_config", `{"autocapture":true,"capture_pageleave":"if_capture_pageview","persistence":"localStorage+cookie","session_idle_timeout_seconds":1800,"mask_all_text":false}`)
 	w.object("$initial_person_info")
 	w.str("u", "https://www.example.com/pricing?utm_source=google&utm_campaign=spring_sale")
 	w.str("r", "https://www.google.com/")

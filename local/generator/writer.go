@@ -140,27 +140,32 @@ func (w *writer) endNested(mark int) {
 	w.buf = append(w.buf, '"')
 }
 
-// text writes the inside of a string.
+// text writes the inside of a string. What needs no escape is copied in runs.
 func (w *writer) text(s string) {
-	const hexDigits = "0123456789abcdef"
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			w.buf = append(w.buf, '\\', byte(r))
-		case r == '\n':
-			w.buf = append(w.buf, '\\', 'n')
-		case r < 0x20:
-			w.buf = append(w.buf, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
-		case r < utf8.RuneSelf:
-			w.buf = append(w.buf, byte(r))
-		case !w.ascii:
-			w.buf = utf8.AppendRune(w.buf, r)
-		case r < 0x10000:
-			w.unit(uint16(r))
-		default:
-			w.unit(uint16(0xd800 + (r-0x10000)>>10))
-			w.unit(uint16(0xdc00 + (r-0x10000)&0x3ff))
+	run := 0
+	for i, r := range s {
+		if r >= 0x20 && r != '"' && r != '\\' && (r < utf8.RuneSelf || !w.ascii) {
+			continue
 		}
+		w.buf = append(w.buf, s[run:i]...)
+		w.escape(r)
+		run = i + utf8.RuneLen(r)
+	}
+	w.buf = append(w.buf, s[run:]...)
+}
+
+// escape writes a character in escaped form.
+func (w *writer) escape(r rune) {
+	switch {
+	case r == '"' || r == '\\':
+		w.buf = append(w.buf, '\\', byte(r))
+	case r == '\n':
+		w.buf = append(w.buf, '\\', 'n')
+	case r < 0x10000:
+		w.unit(uint16(r))
+	default:
+		w.unit(uint16(0xd800 + (r-0x10000)>>10))
+		w.unit(uint16(0xdc00 + (r-0x10000)&0x3ff))
 	}
 }
 

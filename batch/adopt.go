@@ -152,6 +152,7 @@ func (d *Driver) hold(ctx context.Context, tp TopicPartition, o GroupOffset, met
 			return err
 		}
 	}
+	d.publish()
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,6 +50,8 @@ type Driver struct {
 	mu      sync.Mutex
 	ledger  *Ledger
 	batches []*entry // in the order sealed or found; the finished ones are removed
+
+	view atomic.Pointer[View]
 }
 
 // entry is one batch on its way. manifest is complete from Stored on; the fields below it are guarded by Driver.mu.
@@ -71,13 +74,15 @@ const maxSealed = 8
 
 // NewDriver returns a driver that holds no partition.
 func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
-	return &Driver{
+	d := &Driver{
 		cfg: cfg, ports: ports, log: log, ledger: NewLedger(),
 		sealed: make(chan *entry, maxSealed),
 		idle:   make(chan struct{}, 1),
 		apply:  make(chan *entry), // Run takes at once
 		dead:   make(chan struct{}),
 	}
+	d.publish()
+	return d
 }
 
 // Run drives batches until ctx ends or the session has to. It returns an error that wraps [ErrRejoin], or ctx's.
@@ -119,6 +124,7 @@ func (d *Driver) Seal(m *Manifest, u Unfinished) (wait func(context.Context) err
 	e := &entry{manifest: m, unfinished: u, prepared: make(chan struct{}), state: Sealed, since: m.SealedAt}
 	d.mu.Lock()
 	d.batches = append(d.batches, e)
+	d.publish()
 	d.mu.Unlock()
 	select {
 	case d.sealed <- e:
@@ -143,6 +149,7 @@ func (d *Driver) Release(tps []TopicPartition) {
 	for _, tp := range tps {
 		d.ledger.Release(tp)
 	}
+	d.publish()
 }
 
 // Stop takes a partition out of use: it is no longer consumed, and its clock holds the watermark.
@@ -150,6 +157,7 @@ func (d *Driver) Stop(tp TopicPartition, clock time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ledger.Stop(tp, clock)
+	d.publish()
 }
 
 // Full says that no further batch may be sealed for now: the chain is as long as it may be, or batches wait for their
@@ -177,6 +185,7 @@ func (d *Driver) become(e *entry, next State) {
 	for _, s := range transitions(e.state) {
 		if s == next {
 			e.state, e.since, e.err = next, time.Now(), nil
+			d.publish()
 			return
 		}
 	}
@@ -188,6 +197,7 @@ func (d *Driver) remove(e *entry) {
 	for i, o := range d.batches {
 		if o == e {
 			d.batches = append(d.batches[:i:i], d.batches[i+1:]...)
+			d.publish()
 			return
 		}
 	}

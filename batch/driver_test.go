@@ -37,9 +37,8 @@ func TestDriver_CommitsOnlyAfterEveryTableIsApplied(t *testing.T) {
 	require.Empty(t, meta.Chain)
 }
 
-// statusAttempts is called under the world's lock and so must not take it.
 func (s *session) statusAttempts() int {
-	list := s.Status()
+	list := s.View().Batches
 	if len(list) == 0 {
 		return 0
 	}
@@ -254,7 +253,7 @@ func TestDriver_AMiscountIsNeverCommitted(t *testing.T) {
 	s.assign(t, tp(0))
 	require.NoError(t, s.seal(manifest(map[TopicPartition][2]int64{tp(0): {0, 10}}))(t.Context()))
 	w.eventually(t, "tried twice", func() bool { return s.statusAttempts() >= 2 })
-	require.Contains(t, s.Status()[0].Error, ErrMiscount.Error())
+	require.Contains(t, s.View().Batches[0].Error, ErrMiscount.Error())
 	require.Equal(t, int64(0), w.offsets[tp(0)].Offset)
 }
 
@@ -292,7 +291,5 @@ func TestDriver_IdlePartitionsMoveTheWatermark(t *testing.T) {
 	meta, err := ParseMetadata(w.offsets[tp(1)].Metadata)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), meta.Clock.UnixMilli())
-	watermark, ok := s.Clock()
-	require.True(t, ok)
-	require.Equal(t, int64(1), watermark.UnixMilli(), "the slowest partition holds it")
+	require.Equal(t, int64(1), s.View().Watermark.UnixMilli(), "the slowest partition holds it")
 }

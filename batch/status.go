@@ -2,6 +2,19 @@ package batch
 
 import "time"
 
+// View is what a driver shows of itself. It is published after every change, so that metrics and /status never wait
+// for the ownership lock, which is held across requests to Kafka.
+type View struct {
+	// Batches that are not yet committed, oldest first.
+	Batches []Status `json:"batches"`
+	// Watermark is the instant up to which the held partitions are committed; zero while a partition's clock is unknown.
+	Watermark time.Time `json:"watermark"`
+	// Held is the number of partitions held.
+	Held int `json:"held"`
+	// Oldest is the timestamp of the oldest record of the batches; zero if there are none.
+	Oldest time.Time `json:"oldest"`
+}
+
 // Status is one batch as /status shows it.
 type Status struct {
 	ID       ID        `json:"id"`
@@ -15,36 +28,37 @@ type Status struct {
 	Hint     string    `json:"hint,omitempty"`
 }
 
-// Status lists the batches that are not yet committed, oldest first.
-func (d *Driver) Status() []Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := make([]Status, 0, len(d.batches))
+// View returns the newest published view. It never blocks.
+func (d *Driver) View() View { return *d.view.Load() }
+
+// publish makes the present state visible; d.mu is held.
+func (d *Driver) publish() {
+	v := View{Batches: make([]Status, 0, len(d.batches)), Held: len(d.ledger.held)}
 	for _, e := range d.batches {
-		s := Status{ID: e.manifest.ID, State: e.state.String(), Since: e.since, Reason: e.manifest.Reason,
-			SealedAt: e.manifest.SealedAt, Attempts: e.attempts}
-		if e.state != Sealed {
-			for i := range e.manifest.Tables {
-				s.Tables = append(s.Tables, e.manifest.Tables[i].Target.String())
-			}
+		v.Batches = append(v.Batches, e.status())
+		if o := e.manifest.Oldest; !o.IsZero() && (v.Oldest.IsZero() || o.Before(v.Oldest)) {
+			v.Oldest = o
 		}
-		if e.err != nil {
-			s.Error, s.Hint = e.err.Error(), HintOf(e.err)
-		}
-		list = append(list, s)
 	}
-	return list
+	first := true
+	for _, h := range d.ledger.held {
+		if first || h.meta.Clock.Before(v.Watermark) {
+			v.Watermark, first = h.meta.Clock, false
+		}
+	}
+	d.view.Store(&v)
 }
 
-// Clock returns the instant up to which the held partitions are committed: the minimum of their committed clocks. It is
-// zero while a partition's clock is unknown, and ok is false when no partition is held.
-func (d *Driver) Clock() (watermark time.Time, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, h := range d.ledger.held {
-		if !ok || h.meta.Clock.Before(watermark) {
-			watermark, ok = h.meta.Clock, true
+func (e *entry) status() Status {
+	m := e.manifest
+	s := Status{ID: m.ID, State: e.state.String(), Since: e.since, Reason: m.Reason, SealedAt: m.SealedAt, Attempts: e.attempts}
+	if e.state != Sealed { // until then the contents are being written
+		for i := range m.Tables {
+			s.Tables = append(s.Tables, m.Tables[i].Target.String())
 		}
 	}
-	return watermark, ok
+	if e.err != nil {
+		s.Error, s.Hint = e.err.Error(), HintOf(e.err)
+	}
+	return s
 }

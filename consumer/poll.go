@@ -63,6 +63,7 @@ func (s *Session) room(ctx, stop context.Context) error {
 		if !full {
 			s.sealDue(time.Now())
 		}
+		s.publish(time.Now())
 		s.mu.Unlock()
 	}
 }
@@ -73,6 +74,7 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 	defer s.mu.Unlock()
 	now := time.Now()
 	s.sealDue(now)
+	defer s.publish(now)
 	var err error
 	fetches.EachError(func(topic string, p int32, e error) {
 		err = errors.Join(err, s.fetchFailed(batch.TopicPartition{Topic: topic, Partition: p}, e))

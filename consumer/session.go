@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -43,6 +44,7 @@ type Session struct {
 	starter *starter
 	fail    context.CancelCauseFunc // ends the session
 	ended   context.Context
+	view    atomic.Pointer[View]
 
 	// mu guards what follows. The poll loop holds it while it appends, callbacks while they seal.
 	mu              sync.Mutex
@@ -58,6 +60,7 @@ func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *s
 		cfg: cfg, limits: limits, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
 		partitions: make(map[batch.TopicPartition]*partition), lastSeal: time.Now(),
 	}
+	s.publish(time.Now())
 	s.ended, s.fail = context.WithCancelCause(context.Background())
 	opts, err := cfg.ConnectionOptions(log)
 	if err != nil {

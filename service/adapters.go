@@ -1,0 +1,132 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"tidemark/batch"
+	"tidemark/buffer"
+	"tidemark/consumer"
+	"tidemark/destination"
+	"tidemark/loader"
+	"tidemark/merge"
+)
+
+// resolveTimeout bounds the look at the destination table when a batch is opened; the poll loop waits for it.
+const resolveTimeout = 10 * time.Second
+
+// opener opens batches for the destination as it is at that moment.
+type opener struct {
+	buffer *buffer.Buffer
+	dest   *destination.Destination
+	log    *slog.Logger
+	last   *atomic.Pointer[destination.Resolved] // of the last time BigQuery answered; start-up sets it
+}
+
+// Open implements consumer.Buffers. While BigQuery does not answer, a batch is opened for the table as it was last seen:
+// consuming goes on, and the batch is loaded once BigQuery is back.
+func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (consumer.Rows, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	res, err := o.dest.Resolve(ctx, time.Now())
+	if err != nil {
+		o.log.Warn("destination not resolved; the batch is filled for the table as it was last seen", "batch", id, "err", err, "hint", batch.HintOf(err))
+		res = *o.last.Load()
+	} else {
+		o.last.Store(&res)
+	}
+	return o.buffer.Open(buffer.Opening{ID: id, IngestedAt: ingestedAt, Target: res.Target, Columns: res.Columns, Wants: o.dest.Wants})
+}
+
+// Wait implements consumer.Buffers.
+func (o *opener) Wait(ctx context.Context) error { return o.buffer.WaitBelow(ctx) }
+
+// marks keeps the group's marks beside the manifests.
+type marks struct{ store loader.ObjectStore }
+
+func (m marks) Get(ctx context.Context, name string) ([]byte, error) {
+	b, err := m.store.Get(ctx, name)
+	if errors.Is(err, loader.ErrNotExist) {
+		return nil, consumer.ErrNoMark
+	}
+	return b, err
+}
+
+func (m marks) Create(ctx context.Context, name string, data []byte) error {
+	err := m.store.Put(ctx, name, data)
+	if errors.Is(err, loader.ErrConflict) {
+		return consumer.ErrMarkExists
+	}
+	return err
+}
+
+// applier sends a table's rows the way its columns allow: Parquet cannot be loaded into JSON columns.
+type applier struct {
+	direct *loader.Direct
+	staged *merge.Inserter
+}
+
+func (a applier) way(t *batch.Table) batch.Applier {
+	if t.Target.HasJSON() {
+		return a.staged
+	}
+	return a.direct
+}
+
+func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
+	return a.way(t).Apply(ctx, m, t)
+}
+
+func (a applier) Applied(ctx context.Context, m *batch.Manifest, t *batch.Table) (bool, error) {
+	return a.way(t).Applied(ctx, m, t)
+}
+
+// pacer keeps manifests, and knows from their names how many load jobs the group has made in the last 24 hours: names
+// sort by time, whoever wrote them, so a replica that has just started knows as well as any other.
+type pacer struct {
+	manifests *loader.Manifests
+	log       *slog.Logger
+	spacing   atomic.Int64 // nanoseconds between two load jobs of the group; 0 = no limit
+	used      atomic.Int64 // load jobs of the last 24 hours
+}
+
+// Put implements batch.Manifests, and looks at the quota afterwards.
+func (p *pacer) Put(ctx context.Context, m *batch.Manifest) error {
+	if err := p.manifests.Put(ctx, m); err != nil {
+		return err
+	}
+	p.refresh(ctx)
+	return nil
+}
+
+// Get implements batch.Manifests.
+func (p *pacer) Get(ctx context.Context, id batch.ID) (*batch.Manifest, error) {
+	return p.manifests.Get(ctx, id)
+}
+
+// refresh counts the manifests of the last day. Failing to is harmless: the spacing stays as it was.
+func (p *pacer) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	now := time.Now()
+	ids, err := p.manifests.Since(ctx, now.Add(-24*time.Hour))
+	if err != nil {
+		p.log.Warn("load jobs of the last day not counted", "err", err)
+		return
+	}
+	times := make([]time.Time, len(ids))
+	for i, id := range ids {
+		times[i] = id.Time()
+	}
+	spacing := batch.Pace(now, times, batch.DailyLoadJobs)
+	if before := time.Duration(p.spacing.Swap(int64(spacing))); (before == 0) != (spacing == 0) {
+		p.log.Warn("BigQuery's load jobs of the day: periods are lengthened so that they last", "used", len(ids), "quota", batch.DailyLoadJobs, "spacing", spacing.Round(time.Second))
+	}
+	p.used.Store(int64(len(ids)))
+}
+
+// Spacing implements consumer.Pacer.
+func (p *pacer) Spacing() time.Duration { return time.Duration(p.spacing.Load()) }

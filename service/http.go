@@ -1,0 +1,133 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tidemark/batch"
+	"tidemark/consumer"
+)
+
+// stuckAfter is how long the poll loop may stand still before /healthz says so. It goes round several times a second,
+// and waits at most for the destination to be resolved.
+const stuckAfter = 5 * time.Minute
+
+// Status is what /status shows.
+type Status struct {
+	Group string `json:"group"`
+	Ready bool   `json:"ready"`
+	// Watermark is the instant before which every record of this replica's partitions is committed; zero while unknown.
+	Watermark time.Time `json:"watermark"`
+	FlushLag  string    `json:"flush_lag"`
+	Target    string    `json:"target"`
+	// Failing is how many batches failed to be applied at their last attempt.
+	Failing     int            `json:"failing"`
+	LoadJobsDay int64          `json:"load_jobs_day"`
+	Consumer    consumer.View  `json:"consumer"`
+	Batches     []batch.Status `json:"batches"`
+}
+
+// status describes the service at now. It never waits for the work it describes.
+func (s *service) status(now time.Time) Status {
+	st := Status{Group: s.cfg.Consumer.Group, Ready: s.ready.Load(), LoadJobsDay: s.pacer.used.Load(), FlushLag: s.flushLag(now).Round(time.Millisecond).String()}
+	if res := s.metrics.resolved.Load(); res != nil {
+		st.Target = res.Target.String()
+	}
+	session := s.session.Load()
+	if session == nil {
+		return st
+	}
+	var driver batch.View
+	st.Consumer, driver = session.View()
+	st.Watermark, st.Batches = driver.Watermark, driver.Batches
+	for _, b := range st.Batches {
+		if b.Error != "" {
+			st.Failing++
+		}
+	}
+	return st
+}
+
+// flushLag is the age of the oldest consumed record that is not yet committed.
+func (s *service) flushLag(now time.Time) time.Duration {
+	session := s.session.Load()
+	if session == nil {
+		return 0
+	}
+	view, driver := session.View()
+	oldest := view.Oldest
+	if oldest.IsZero() || !driver.Oldest.IsZero() && driver.Oldest.Before(oldest) {
+		oldest = driver.Oldest
+	}
+	if oldest.IsZero() || oldest.After(now) {
+		return 0
+	}
+	return now.Sub(oldest)
+}
+
+// serveHTTP serves until ctx ends.
+func (s *service) serveHTTP(ctx context.Context) error {
+	listener, err := net.Listen("tcp", s.cfg.Service.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("TIDEMARK_HTTP_ADDR: %w", err)
+	}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nothing is lost with a scrape
+	defer stop()
+	s.log.Info("serving metrics and status", "addr", listener.Addr().String())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+func (s *service) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /status", s.serveStatus)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherer(s.registry), promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	return mux
+}
+
+// healthz fails when the poll loop stands still, which a restart mends.
+func (s *service) healthz(w http.ResponseWriter, _ *http.Request) {
+	if session := s.session.Load(); session != nil {
+		if view, _ := session.View(); time.Since(view.PolledAt) > stuckAfter {
+			http.Error(w, fmt.Sprintf("poll loop stands still since %s", view.PolledAt.UTC().Format(time.RFC3339)), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// readyz fails until everything that the configuration names was found.
+func (s *service) readyz(w http.ResponseWriter, _ *http.Request) {
+	if !s.ready.Load() {
+		http.Error(w, "looking for brokers, topic, bucket and table; see the log", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+func (s *service) serveStatus(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(s.status(time.Now())) // the reader has gone
+}

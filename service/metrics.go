@@ -1,0 +1,90 @@
+package service
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tidemark/batch"
+	"tidemark/destination"
+)
+
+// metrics observes batches and reads gauges from the running session at every scrape.
+type metrics struct {
+	steps    *prometheus.HistogramVec
+	failures *prometheus.CounterVec
+	batches  *prometheus.CounterVec
+	rows     *prometheus.CounterVec
+	// resolved is the destination as BigQuery last described it.
+	resolved *atomic.Pointer[destination.Resolved]
+}
+
+var _ batch.Observer = (*metrics)(nil)
+
+func newMetrics(reg prometheus.Registerer, s *service) *metrics {
+	m := &metrics{
+		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tidemark_batch_step_duration_seconds",
+			Help: "Duration of the steps of a batch.", Buckets: prometheus.ExponentialBuckets(0.005, 3, 12)}, []string{"step"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_batch_step_failures_total",
+			Help: "Failed attempts of the steps of a batch."}, []string{"step"}),
+		batches: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_batches_committed_total",
+			Help: "Batches committed, by what sealed them."}, []string{"reason"}),
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_rows_committed_total",
+			Help: "Rows of committed batches, by model."}, []string{"model"}),
+		resolved: new(atomic.Pointer[destination.Resolved]),
+	}
+	for _, step := range []string{"clock", "upload", "manifest", "prepare", "apply", "commit", "adopt", "idle"} {
+		m.steps.WithLabelValues(step)
+		m.failures.WithLabelValues(step)
+	}
+	for _, reason := range []string{"boundary", "size", "revoke", "shutdown"} {
+		m.batches.WithLabelValues(reason)
+	}
+	m.rows.WithLabelValues(destination.EventsModel)
+	reg.MustRegister(m.steps, m.failures, m.batches, m.rows)
+	m.gauges(reg, s)
+	return m
+}
+
+// gauges are read when they are scraped, so that a lag grows while nothing happens.
+func (m *metrics) gauges(reg prometheus.Registerer, s *service) {
+	gauge := func(name, help string, value func() float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("tidemark_flush_lag_seconds", "Age of the oldest consumed record that is not yet committed; 0 if there is none. Alert when it stays above two periods.",
+		func() float64 { return s.flushLag(time.Now()).Seconds() })
+	gauge("tidemark_watermark_timestamp_seconds", "Unix time before which every record of the partitions this replica holds is committed; 0 while unknown. The group's watermark is the minimum over replicas.",
+		func() float64 { return unix(s.status(time.Now()).Watermark) })
+	gauge("tidemark_batches_open", "Batches that are sealed and not yet committed.",
+		func() float64 { return float64(len(s.status(time.Now()).Batches)) })
+	gauge("tidemark_batches_failing", "Batches whose last attempt to be applied failed; /status says why and what to do.",
+		func() float64 { return float64(s.status(time.Now()).Failing) })
+	gauge("tidemark_load_jobs_day", "Load jobs per table in the last 24 hours, by all replicas. BigQuery allows 1,500.",
+		func() float64 { return float64(s.pacer.used.Load()) })
+	gauge("tidemark_load_job_spacing_seconds", "Spacing of the group's load jobs that lasts the day; 0 while the quota does not matter. Above 0 periods are lengthened.",
+		func() float64 { return s.pacer.Spacing().Seconds() })
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+// Step implements batch.Observer.
+func (m *metrics) Step(step string, took time.Duration, err error) {
+	m.steps.WithLabelValues(step).Observe(took.Seconds())
+	if err != nil {
+		m.failures.WithLabelValues(step).Inc()
+	}
+}
+
+// Committed implements batch.Observer.
+func (m *metrics) Committed(b *batch.Manifest) {
+	m.batches.WithLabelValues(b.Reason).Inc()
+	for i := range b.Tables {
+		m.rows.WithLabelValues(b.Tables[i].Target.Model).Add(float64(b.Tables[i].Rows()))
+	}
+}

@@ -1,0 +1,172 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/batch"
+	"tidemark/buffer"
+	"tidemark/consumer"
+	"tidemark/destination"
+	"tidemark/loader"
+	"tidemark/merge"
+	"tidemark/warehouse"
+)
+
+const (
+	// maxChain is how many prepared batches a partition may have: with 57 bytes each they fill half of Kafka's 4,096,
+	// and a destination may refuse for that many periods before fetching pauses.
+	maxChain = 32
+	// commitTimeout bounds one offset request, the client's retries included.
+	commitTimeout = 30 * time.Second
+	// retryMin and retryMax bound the pause between two attempts to apply a batch. Each attempt that reaches BigQuery
+	// may use up one of the table's daily load jobs.
+	retryMin, retryMax = time.Second, 5 * time.Minute
+	// rejoinMin and rejoinMax bound the pause between two sessions.
+	rejoinMin, rejoinMax = 500 * time.Millisecond, 30 * time.Second
+)
+
+// service is what outlives a session.
+type service struct {
+	cfg      Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	metrics  *metrics
+	consumer *consumer.Metrics
+	kafka    *kprom.Metrics
+	store    *loader.GCS
+	house    *warehouse.Client
+	dest     *destination.Destination
+	buffer   *buffer.Buffer
+	applier  applier
+	pacer    *pacer
+	ready    atomic.Bool
+	session  atomic.Pointer[consumer.Session]
+	kopts    []kgo.Opt
+}
+
+// Run exports until ctx ends and then hands over: what is in memory is uploaded and prepared, and the consumer group is
+// left. It returns nil after such a hand-over. An error means that start-up did not find what the configuration names,
+// or that the hand-over was not finished in time; nothing is lost in either case. cfg is validated. kopts are passed to
+// the Kafka client, after tidemark's own; production passes none.
+func Run(ctx context.Context, cfg Config, log *slog.Logger, kopts ...kgo.Opt) error {
+	s := &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), kopts: kopts}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	defer s.close()
+	// What is open outlives ctx: the hand-over needs the bucket, BigQuery's clients and the encoders.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	g, work := errgroup.WithContext(work)
+	g.Go(func() error { return s.serveHTTP(work) })
+	g.Go(func() error { return ended(work, s.buffer.Run(work)) })
+	g.Go(func() error {
+		defer cancel()
+		if err := s.waitForEverything(ctx); err != nil {
+			return ended(ctx, err)
+		}
+		s.ready.Store(true)
+		return s.sessions(ctx, work)
+	})
+	return g.Wait()
+}
+
+// ended drops the error of something that stopped because its context did.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// connect builds the clients. It sends no request.
+func (s *service) connect(ctx context.Context) (err error) {
+	s.metrics = newMetrics(s.registry, s)
+	s.consumer = consumer.NewMetrics(s.registry)
+	s.kafka = kprom.NewMetrics("tidemark_kafka", kprom.Registry(s.registry))
+	clients := context.WithoutCancel(ctx) // credentials are refreshed under it, also while handing over
+	if s.store, err = loader.NewGCS(clients, s.cfg.Loader, loader.NewMetrics(s.registry), s.log); err != nil {
+		return err
+	}
+	if s.house, err = warehouse.New(clients, s.cfg.Warehouse, s.log, warehouse.NewMetrics(s.registry)); err != nil {
+		return err
+	}
+	if s.dest, err = destination.New(s.cfg.Destination, s.cfg.Warehouse.Project, s.house); err != nil {
+		return err
+	}
+	parts, err := loader.NewParts(s.cfg.Loader, s.store)
+	if err != nil {
+		return err
+	}
+	if s.buffer, err = buffer.New(s.cfg.Buffer, s.cfg.Loader.Prefix, parts, buffer.NewMetrics(s.registry), s.log); err != nil {
+		return err
+	}
+	s.applier = applier{direct: loader.NewDirect(s.cfg.Loader, s.house), staged: merge.NewInserter(s.cfg.Loader.Bucket, s.house, s.log)}
+	s.pacer = &pacer{manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
+	return nil
+}
+
+func (s *service) close() {
+	if err := errors.Join(s.house.Close(), s.store.Close()); err != nil {
+		s.log.Warn("clients not closed", "err", err)
+	}
+}
+
+// sessions runs one session after the other until ctx ends. A session that ends in doubt is replaced by a new member of
+// the group, which finds everything decided in Kafka.
+func (s *service) sessions(ctx, work context.Context) error {
+	for wait := rejoinMin; ; wait = min(2*wait, rejoinMax) {
+		started := time.Now()
+		err := s.runSession(ctx, work)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case !errors.Is(err, batch.ErrRejoin):
+			return err
+		case time.Since(started) > rejoinMax:
+			wait = rejoinMin
+		}
+		s.log.Warn("session ended in doubt; joining the group again", "err", err, "retry_in", wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *service) runSession(ctx, work context.Context) error {
+	limits := consumer.Limits{
+		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.BufferMemory)/16, 1<<20), 32<<20)),
+		MarksPrefix:   s.cfg.Loader.Prefix,
+	}
+	ports := consumer.Ports{
+		Buffers: &opener{buffer: s.buffer, dest: s.dest, log: s.log, last: s.metrics.resolved},
+		Marks:   marks{s.store},
+		Pacer:   s.pacer,
+		Driver: func(offsets batch.Offsets) *batch.Driver {
+			return batch.NewDriver(batch.Config{Group: s.cfg.Consumer.Group, MaxChain: maxChain, CommitTimeout: commitTimeout,
+				RetryMin: retryMin, RetryMax: retryMax},
+				batch.Ports{Offsets: offsets, Manifests: s.pacer, Applier: s.applier, Observer: s.metrics}, s.log)
+		},
+	}
+	session, err := consumer.NewSession(s.cfg.Consumer, limits, ports, s.consumer, s.log, append([]kgo.Opt{kgo.WithHooks(s.kafka)}, s.kopts...)...)
+	if err != nil {
+		return err
+	}
+	s.session.Store(session)
+	if err := session.Run(ctx); err != nil {
+		return fmt.Errorf("consume: %w", err)
+	}
+	return nil
+}

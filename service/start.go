@@ -1,0 +1,116 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/batch"
+)
+
+// waitForEverything finds the topic, the bucket and the table, and retries until StartTimeout: an orchestrator starts
+// things in any order, and a process that ends after seconds only makes a crash loop.
+func (s *service) waitForEverything(ctx context.Context) error {
+	deadline, cancel := context.WithTimeout(ctx, s.cfg.Service.StartTimeout)
+	defer cancel()
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+		err := s.findEverything(deadline)
+		if err == nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		s.log.Error("not everything that the configuration names is there", "err", err, "hint", batch.HintOf(err), "retry_in", wait)
+		select {
+		case <-deadline.Done():
+			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, withHint(err))
+		case <-time.After(wait):
+		}
+	}
+}
+
+// withHint puts what to do about it behind the message, for the last line a person sees.
+func withHint(err error) error {
+	if hint := batch.HintOf(err); hint != "" {
+		return fmt.Errorf("%w (%s)", err, hint)
+	}
+	return err
+}
+
+func (s *service) findEverything(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return errors.Join(s.findTopic(ctx), s.findBucketAndTable(ctx))
+}
+
+func (s *service) findTopic(ctx context.Context) error {
+	opts, err := s.cfg.Consumer.ConnectionOptions(s.log)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(opts, s.kopts...)...)
+	if err != nil {
+		return fmt.Errorf("kafka client: %w", err)
+	}
+	defer client.Close()
+	topic := s.cfg.Consumer.EventsTopic
+	topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
+	if err != nil {
+		return &startError{"TIDEMARK_BROKERS", fmt.Errorf("reach brokers %s: %w", strings.Join(s.cfg.Consumer.Brokers, ","), err),
+			"check TIDEMARK_BROKERS, the network, and TIDEMARK_TLS and TIDEMARK_SASL_…, which must be those of the listener"}
+	}
+	if err := topics[topic].Err; err != nil {
+		return &startError{"TIDEMARK_EVENTS_TOPIC", fmt.Errorf("find topic %q: %w", topic, err),
+			"check TIDEMARK_EVENTS_TOPIC (PostHog may use a prefix or suffix) and that the user may describe and read it"}
+	}
+	return nil
+}
+
+func (s *service) findBucketAndTable(ctx context.Context) error {
+	location, err := s.store.Location(ctx)
+	if err != nil {
+		return err
+	}
+	res, err := s.dest.Resolve(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	s.metrics.resolved.Store(&res)
+	s.pacer.refresh(ctx)
+	if !coLocated(location, res.Target.Location) {
+		s.log.Warn("bucket and dataset are in different locations: loads may be refused, or charged as transfer",
+			"bucket", s.cfg.Loader.Bucket, "bucket_location", location, "dataset", s.cfg.Destination.Dataset, "dataset_location", res.Target.Location)
+	}
+	return nil
+}
+
+// coLocated says whether BigQuery loads from a bucket into a dataset without a transfer between locations: the same
+// location, or a dataset in the US multi-region, or a bucket in a region of the dataset's multi-region
+// (cloud.google.com/bigquery/docs/batch-loading-data, data location considerations, 2026-08).
+func coLocated(bucket, dataset string) bool {
+	bucket, dataset = strings.ToLower(bucket), strings.ToLower(dataset)
+	switch dataset {
+	case bucket, "us":
+		return true
+	case "eu":
+		return strings.HasPrefix(bucket, "europe-")
+	default:
+		return false
+	}
+}
+
+// startError says which variable to look at and what to do.
+type startError struct {
+	variable string
+	err      error
+	hint     string
+}
+
+func (e *startError) Error() string { return e.variable + ": " + e.err.Error() }
+func (e *startError) Unwrap() error { return e.err }
+
+// Hint says what an operator can do.
+func (e *startError) Hint() string { return e.hint }

@@ -1,0 +1,85 @@
+package merge
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"tidemark/batch"
+)
+
+// The kinds of jobs in job IDs. Changing one would apply batches in flight twice.
+const (
+	kindStage  = "stage"
+	kindInsert = "insert"
+)
+
+// ref names a job of a table of a batch.
+func ref(m *batch.Manifest, t *batch.Table, kind string) batch.JobRef {
+	return batch.JobRef{Project: t.Target.Project, Location: t.Target.Location, Base: batch.JobBase(m.ID, t.Target, kind)}
+}
+
+// stage is the n-th stage table of a table of a batch, from 1. All but the first are needed only where an earlier one
+// was lost after its load.
+type stage struct {
+	manifest *batch.Manifest
+	table    *batch.Table
+	n        int
+}
+
+func (s stage) name() string { return batch.StageTable(s.manifest.ID, s.table.Target, s.n) }
+
+// job names the load of the stage: each stage has its own, so that a load that was done for one is never taken for
+// another's.
+func (s stage) job() batch.JobRef {
+	kind := kindStage
+	if s.n > 1 {
+		kind += strconv.Itoa(s.n)
+	}
+	return ref(s.manifest, s.table, kind)
+}
+
+// load is the job that fills the stage. It fails unless the table is empty, so that a name used by anything else cannot
+// smuggle rows in.
+func (s stage) load(bucket string) batch.LoadJob {
+	job := batch.LoadJob{
+		JobRef: s.job(), Dataset: s.table.Target.Dataset, Table: s.name(), Empty: true,
+		Columns: stageColumns(s.table.Target), Labels: labels(s.manifest, s.table),
+	}
+	for _, p := range s.table.Parts {
+		job.URIs = append(job.URIs, "gs://"+bucket+"/"+p.Object)
+	}
+	return job
+}
+
+// stageColumns are the target's, with the JSON documents as the text they are in the parts.
+func stageColumns(t batch.Target) []batch.Column {
+	columns := make([]batch.Column, len(t.Columns))
+	for i, c := range t.Columns {
+		if c.Type == batch.JSONType {
+			c.Type = "STRING"
+		}
+		columns[i] = c
+	}
+	return columns
+}
+
+// labels let BigQuery's list of jobs and its bills be read by batch and, where the table has one team only, by team.
+func labels(m *batch.Manifest, t *batch.Table) map[string]string {
+	l := map[string]string{"model": t.Target.Model, "batch": m.ID.String()}
+	for key, at := range map[string]time.Time{"period": m.Period.Start, "watermark": m.Watermark} {
+		if !at.IsZero() {
+			l[key] = at.UTC().Format("2006-01-02t15-04-05z") // a label has lower-case letters, digits, _ and - only
+		}
+	}
+	team := t.Parts[0].Team
+	for _, p := range t.Parts {
+		if p.Team != team {
+			team = 0
+		}
+	}
+	if team > 0 {
+		l["team"] = fmt.Sprint(team)
+	}
+	return l
+}

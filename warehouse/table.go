@@ -1,0 +1,165 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+
+	"tidemark/batch"
+	"tidemark/destination"
+	"tidemark/model"
+)
+
+// The names of operations in errors.
+const (
+	opReadJob     = "read job"
+	opReadTable   = "read table"
+	opCreateTable = "create table"
+	opDropTable   = "drop table"
+	opReadDataset = "read dataset"
+)
+
+// Location returns where a dataset is, for example EU or us-central1. Jobs on its tables run there and are found only
+// there. It never changes in the life of a dataset. A missing dataset is a permanent [*Error].
+func (c *Client) Location(ctx context.Context, project, dataset string) (string, error) {
+	p, err := c.project(ctx, project)
+	if err != nil {
+		return "", err
+	}
+	var md *bigquery.DatasetMetadata
+	err = c.call(ctx, func(ctx context.Context) (err error) {
+		md, err = p.DatasetInProject(project, dataset).Metadata(ctx)
+		return err
+	})
+	if err != nil {
+		return "", classify(opReadDataset, project+"."+dataset, err)
+	}
+	return md.Location, nil
+}
+
+// Table implements [destination.Warehouse].
+func (c *Client) Table(ctx context.Context, project, dataset, table string) (info destination.Table, found bool, err error) {
+	md, err := c.metadata(ctx, project, dataset, table)
+	if err != nil || md == nil {
+		return info, false, err
+	}
+	info = destination.Table{Kind: string(md.Type), Location: md.Location, Fields: fromSchema(md.Schema)}
+	if info.Location == "" {
+		info.Location, err = c.Location(ctx, project, dataset)
+	}
+	return info, err == nil, err
+}
+
+// CreatedAt implements [merge.Warehouse].
+func (c *Client) CreatedAt(ctx context.Context, project, dataset, table string) (created time.Time, found bool, err error) {
+	md, err := c.metadata(ctx, project, dataset, table)
+	if err != nil || md == nil {
+		return time.Time{}, false, err
+	}
+	return md.CreationTime, true, nil
+}
+
+// metadata is nil if there is no such table or dataset.
+func (c *Client) metadata(ctx context.Context, project, dataset, table string) (md *bigquery.TableMetadata, err error) {
+	t, err := c.table(ctx, project, dataset, table)
+	if err != nil {
+		return nil, err
+	}
+	err = c.call(ctx, func(ctx context.Context) (err error) {
+		md, err = t.Metadata(ctx)
+		return err
+	})
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, classify(opReadTable, nameOf(t), err)
+	}
+	return md, nil
+}
+
+// EnsureTable implements [destination.Warehouse].
+func (c *Client) EnsureTable(ctx context.Context, spec destination.Spec) error {
+	columns := make([]batch.Column, len(spec.Columns))
+	for i, col := range spec.Columns {
+		columns[i] = batch.Column{Name: col.Name, Type: columnType(col, spec.JSON)}
+	}
+	schema, err := toSchema(columns)
+	if err != nil {
+		return err
+	}
+	for i, col := range spec.Columns {
+		schema[i].Description = col.Description
+	}
+	return c.create(ctx, spec.Project, spec.Dataset, spec.Table, &bigquery.TableMetadata{
+		Description:      spec.Description,
+		Schema:           schema,
+		TimePartitioning: &bigquery.TimePartitioning{Type: bigquery.DayPartitioningType, Field: spec.PartitionBy},
+		Clustering:       &bigquery.Clustering{Fields: spec.ClusterBy},
+	})
+}
+
+func columnType(col model.Column, json bool) string {
+	if json && col.JSON {
+		return batch.JSONType
+	}
+	return col.Type.String()
+}
+
+// CreateStage implements [merge.Warehouse].
+func (c *Client) CreateStage(ctx context.Context, project, dataset, table string, columns []batch.Column, expires time.Time, labels map[string]string) error {
+	schema, err := toSchema(columns)
+	if err != nil {
+		return err
+	}
+	// The expiration is set at creation: changing it later would need bigquery.tables.update, and with it nothing has to
+	// be deleted for the data to go.
+	return c.create(ctx, project, dataset, table, &bigquery.TableMetadata{
+		Schema: schema, ExpirationTime: expires, Labels: cleanLabels(labels),
+	})
+}
+
+// create creates a table unless there is one of that name.
+func (c *Client) create(ctx context.Context, project, dataset, table string, md *bigquery.TableMetadata) error {
+	t, err := c.table(ctx, project, dataset, table)
+	if err != nil {
+		return err
+	}
+	err = c.call(ctx, func(ctx context.Context) error { return t.Create(ctx, md) })
+	if err == nil || hasCode(err, http.StatusConflict) {
+		return nil
+	}
+	return classify(opCreateTable, nameOf(t), err)
+}
+
+// DropTable implements [merge.Warehouse].
+func (c *Client) DropTable(ctx context.Context, project, dataset, table string) error {
+	t, err := c.table(ctx, project, dataset, table)
+	if err != nil {
+		return err
+	}
+	err = c.call(ctx, t.Delete)
+	switch {
+	case err == nil, isNotFound(err):
+		return nil
+	case hasCode(err, http.StatusForbidden):
+		c.log.Warn("stage table not dropped, it expires by itself; bigquery.tables.delete on the dataset would spare its storage", "table", nameOf(t))
+		return nil
+	}
+	return classify(opDropTable, nameOf(t), err)
+}
+
+func (c *Client) table(ctx context.Context, project, dataset, table string) (*bigquery.Table, error) {
+	p, err := c.project(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	return p.DatasetInProject(project, dataset).Table(table), nil
+}
+
+func nameOf(t *bigquery.Table) string {
+	return fmt.Sprintf("%s.%s.%s", t.ProjectID, t.DatasetID, t.TableID)
+}

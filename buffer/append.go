@@ -1,0 +1,154 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/model"
+)
+
+// chunkRecords is how many records a worker takes at a time: enough to make taking them cheap, few enough that a poll
+// of ten thousand is shared evenly.
+const chunkRecords = 256
+
+// Slice is a run of one partition's records.
+type Slice struct {
+	Topic     string
+	Partition int32
+	Records   []*kgo.Record
+}
+
+// worker decodes on one goroutine at a time.
+type worker struct {
+	decoder *model.Decoder
+	event   model.Event
+	source  model.Source
+	tally   tally // of the chunk
+}
+
+// Append decodes the records on all cores and keeps their rows. It returns when all are in, without waiting for memory,
+// and retains no record. Of duplicates in one call any may be kept. An error (ctx's, that of a part which could not be
+// stored, or [ErrDiscarded]) leaves the batch with some of the records; it must be discarded.
+func (b *Batch) Append(ctx context.Context, work []Slice) error {
+	c := &cursor{work: work}
+	workers := min(cap(b.buffer.workers), c.chunks())
+	if workers <= 1 {
+		return b.appendChunks(ctx, c)
+	}
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() { errs[i] = b.appendChunks(ctx, c) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// appendChunks works until the cursor is at its end.
+func (b *Batch) appendChunks(ctx context.Context, c *cursor) error {
+	var w *worker
+	select { // another Append may have them all for the moment
+	case w = <-b.buffer.workers:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { b.buffer.workers <- w }()
+	for ctx.Err() == nil {
+		records := c.next()
+		if len(records) == 0 {
+			return b.failure()
+		}
+		w.tally = tally{}
+		for _, r := range records {
+			b.take(w, r)
+		}
+		b.taken(records[0].Topic, len(records), &w.tally)
+		b.buffer.relieve()
+	}
+	return ctx.Err()
+}
+
+// take makes one record a row or a reject, or drops and counts it.
+func (b *Batch) take(w *worker, r *kgo.Record) {
+	e, c := &w.event, &w.tally
+	if err := w.decoder.Decode(r.Value, e); err != nil {
+		var reject *model.Reject
+		if !errors.As(err, &reject) {
+			reject = &model.Reject{Reason: model.ReasonJSON, Detail: err.Error()}
+		}
+		b.reject(c, r, reject.Reason, reject.Detail)
+		return
+	}
+	t := b.team(e.TeamID)
+	if t == nil {
+		c.Skipped++
+		return
+	}
+	w.source = model.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMicro()}
+	switch t.append(e, &w.source) {
+	case nulled:
+		c.Nulled++
+		c.rows++
+		b.rejects.append(r, ReasonUnloadable, "a JSON column is NULL: BigQuery could not hold the document")
+	case kept:
+		c.rows++
+	case duplicate:
+		c.Duplicates++
+	case tooManyDays:
+		b.reject(c, r, ReasonDays, "rows of the batch have too many different days")
+	case dropped: // nobody asks for the counts of a discarded batch
+	}
+}
+
+func (b *Batch) reject(c *tally, r *kgo.Record, reason model.Reason, detail string) {
+	c.Rejected++
+	b.rejects.append(r, reason, detail)
+	b.buffer.metrics.rejected.WithLabelValues(string(reason)).Inc()
+}
+
+// taken adds a chunk's counts.
+func (b *Batch) taken(topic string, n int, c *tally) {
+	b.buffer.metrics.taken(topic, n, c)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tally.Consumed += int64(n)
+	b.tally.Duplicates += c.Duplicates
+	b.tally.Skipped += c.Skipped
+	b.tally.Rejected += c.Rejected
+	b.tally.Nulled += c.Nulled
+	b.tally.rows += c.rows
+}
+
+// cursor shares the records of an Append among the workers.
+type cursor struct {
+	mu    sync.Mutex
+	work  []Slice
+	slice int
+	from  int
+}
+
+// chunks returns how many chunks there are at most.
+func (c *cursor) chunks() (n int) {
+	for _, s := range c.work {
+		n += (len(s.Records) + chunkRecords - 1) / chunkRecords
+	}
+	return n
+}
+
+// next returns the next records, all of one partition; none at the end.
+func (c *cursor) next() []*kgo.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ; c.slice < len(c.work); c.slice, c.from = c.slice+1, 0 {
+		records := c.work[c.slice].Records
+		if c.from < len(records) {
+			chunk := records[c.from:min(c.from+chunkRecords, len(records))]
+			c.from += len(chunk)
+			return chunk
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"tidemark/batch"
+	"tidemark/model"
+)
+
+const (
+	// maxParts is how many source URIs a load job may name,
+	// https://cloud.google.com/bigquery/quotas#load_jobs, 2026-09.
+	maxParts = 10_000
+	// fullParts leaves room for the teams that the records of one more poll add. (If they are more, tails share parts.)
+	fullParts = 9_000
+)
+
+// ErrDiscarded means that the batch was discarded.
+var ErrDiscarded = errors.New("batch was discarded")
+
+// Opening is what a batch is opened with.
+type Opening struct {
+	ID         batch.ID
+	Prefix     string       // of object names
+	IngestedAt time.Time    // value of bq_ingested_timestamp
+	Target     batch.Target // of the rows
+	// Columns of the rows, in the order of the parts.
+	Columns []model.Selected
+	// Wants says whether a team has a destination; the records of others are skipped. It is called concurrently, for
+	// every record of a team that has no rows yet, so it should only look up.
+	Wants func(team int64) bool
+}
+
+// Batch collects the rows of one batch. [Batch.Append] must not be called after [Batch.Finish]; otherwise all methods
+// are safe for concurrent use. Every batch must be finished or discarded.
+type Batch struct {
+	buffer      *Buffer
+	id          batch.ID
+	prefix      string
+	ingestedAt  int64 // microseconds
+	target      batch.Target
+	columns     []model.Selected
+	schema      *arrow.Schema
+	wants       func(int64) bool
+	deduplicate bool
+
+	teams     teams
+	rejects   rejects
+	days      days
+	bins      atomic.Int64 // with rows
+	handed    atomic.Int64 // parts handed over
+	fixed     atomic.Int64 // bytes that only the end of the batch frees
+	discarded atomic.Bool
+	gone      chan struct{} // closed when discarded
+
+	changed signal // of what mu guards
+	mu      sync.Mutex
+	pending int // parts handed over and not stored
+	err     error
+	tally   tally
+	stored  []storedPart
+}
+
+// tally counts what records became.
+type tally struct {
+	batch.Counts
+	rows int64
+}
+
+// storedPart is a part with its place among the batch's.
+type storedPart struct {
+	batch.Part
+	number int
+	reject bool
+}
+
+// Open starts a batch. It uses next to no memory before the first record.
+func (b *Buffer) Open(o Opening) *Batch {
+	n := &Batch{
+		buffer: b, id: o.ID, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), target: o.Target, columns: o.Columns,
+		schema: model.Schema(o.Columns), wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
+		gone: make(chan struct{}),
+	}
+	n.rejects.bin = bin{batch: n, schema: b.rejects, reject: true}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open = append(b.open, n)
+	return n
+}
+
+// Full says that the batch must be sealed before its period ends, because of a limit: parts of one load job, partitions
+// one load job may write to, or memory that only the end of the batch frees.
+func (b *Batch) Full() bool {
+	return b.handed.Load()+b.bins.Load() >= fullParts || b.days.full() || b.crowds()
+}
+
+// crowds says that the seen uuids of the open batches leave too little memory for rows, and that this batch has at
+// least its share of them (so at least one open batch crowds).
+func (b *Batch) crowds() bool {
+	open := int64(len(b.buffer.openBatches()))
+	return b.buffer.budget.crowded() && b.fixed.Load()*open >= b.buffer.budget.fixed.Load()
+}
+
+// fix counts bytes that only the end of the batch frees.
+func (b *Batch) fix(bytes int64) {
+	b.fixed.Add(bytes)
+	b.buffer.budget.fix(bytes)
+}
+
+// team returns the team's rows, nil if the team is not wanted or the batch was discarded.
+func (b *Batch) team(id int64) *team {
+	return b.teams.find(id, func() *team {
+		if b.discarded.Load() || !b.wants(id) {
+			return nil
+		}
+		b.fix(teamBytes)
+		return &team{bin: bin{batch: b, team: id, schema: b.schema}}
+	})
+}
+
+// nonEmpty returns the bins with rows.
+func (b *Batch) nonEmpty() []*bin {
+	bins := b.teams.bins()
+	if b.rejects.size.Load() > 0 {
+		bins = append(bins, &b.rejects.bin)
+	}
+	return bins
+}
+
+// enqueue hands rows over to the encoders. It does not wait.
+func (b *Batch) enqueue(j *job) {
+	b.mu.Lock()
+	b.pending++
+	b.mu.Unlock()
+	if !j.reject {
+		b.handed.Add(1)
+	}
+	b.buffer.jobs.Add(1)
+	b.buffer.encode.push(j)
+	if b.discarded.Load() {
+		b.sweep() // Discard may have looked into the queue before
+	}
+}
+
+// ended notes what became of a job.
+func (b *Batch) ended(j *job, part batch.Part, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending--
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	if err == nil && part.Object != "" {
+		b.stored = append(b.stored, storedPart{part, j.number, j.reject})
+	}
+	b.changed.broadcast()
+}
+
+// failure returns the error of the first part that could not be stored, if any.
+func (b *Batch) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.err != nil:
+		return fmt.Errorf("batch %s: %w", b.id, b.err)
+	case b.discarded.Load():
+		return fmt.Errorf("batch %s: %w", b.id, ErrDiscarded)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package buffer
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/apache/arrow/go/v17/arrow"
+)
+
+// cause is why rows are handed over; it is a metric label.
+type cause string
+
+const (
+	causeSize   cause = "size"   // they reached the part size
+	causeBudget cause = "budget" // memory was short
+	causeSeal   cause = "seal"   // the batch ended
+)
+
+// bin collects the rows of one kind of part: a team's, or the rejects.
+type bin struct {
+	batch  *Batch
+	team   int64
+	reject bool // no team, but the rejects
+	schema *arrow.Schema
+
+	// size is that of rows, for finding the largest bin without its lock.
+	size atomic.Int64
+
+	mu    sync.Mutex
+	rows  *rows // nil if empty
+	parts int   // handed over so far: the number of the next part
+}
+
+// reserve makes room for a row of size bytes; fresh says that the builder is a new one. n.mu is held.
+func (n *bin) reserve(size int64) (fresh bool) {
+	if n.rows == nil {
+		n.rows, fresh = newRows(&n.batch.buffer.budget, n.schema), true
+		n.batch.bins.Add(1)
+	}
+	n.rows.reserve(size)
+	return fresh
+}
+
+// appended is called after the row was appended. n.mu is held.
+func (n *bin) appended() {
+	n.size.Store(n.rows.size)
+	if n.rows.size >= int64(n.batch.buffer.cfg.PartSize) {
+		n.flush(causeSize)
+	}
+}
+
+// flush hands the rows over. n.mu is held.
+func (n *bin) flush(c cause) {
+	if r := n.take(); r != nil {
+		n.batch.enqueue(&job{batch: n.batch, team: n.team, reject: n.reject, number: n.parts, schema: n.schema, rows: []*rows{r}, cause: c})
+		n.parts++
+	}
+}
+
+// take closes the rows and returns them, nil if there are none. n.mu is held.
+func (n *bin) take() *rows {
+	r := n.rows
+	if r == nil {
+		return nil
+	}
+	r.close()
+	n.rows = nil
+	n.size.Store(0)
+	n.batch.bins.Add(-1)
+	return r
+}
+
+// handOver flushes, or frees the rows of a batch that was discarded.
+func (n *bin) handOver(c cause) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.batch.discarded.Load() {
+		n.flush(c)
+	} else if r := n.take(); r != nil {
+		r.release()
+	}
+}

@@ -1,0 +1,54 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Config bounds the buffer. Variables carry the prefix TIDEMARK_.
+type Config struct {
+	// Memory is the budget of all buffers of the process.
+	Memory Size `envconfig:"BUFFER_MEMORY" default:"1GiB" desc:"Memory for rows, seen uuids and parts on their way, for example 1GiB; when it is used up, fetching pauses. Plan half as much again for the rest of the process."`
+	// PartSize is the size at which a team's rows become a part.
+	PartSize Size `envconfig:"PART_SIZE" default:"32MiB" desc:"Uncompressed size at which a team's rows are written to Cloud Storage before the period ends; BigQuery loads few large files fastest."`
+	// MaxRecordSize is the longest message that becomes a row.
+	MaxRecordSize Size `envconfig:"MAX_RECORD_SIZE" default:"16MiB" desc:"Messages longer than this are rejects (too_large). BigQuery's limit for a row is 50 MB."`
+	// Deduplicate says whether events seen twice in a batch are dropped.
+	Deduplicate string `envconfig:"DEDUPLICATE" default:"batch" desc:"batch drops events whose team and uuid were seen in the same batch, at about 25 bytes of memory for each; off keeps them."`
+}
+
+// The values of [Config.Deduplicate].
+const (
+	DeduplicateBatch = "batch"
+	DeduplicateOff   = "off"
+)
+
+const (
+	minMemory   Size = 8 << 20
+	minPartSize Size = 1 << 20
+	// maxRecordSize is less than BigQuery's 50 MB for a Parquet row
+	// (https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet, 2026-09), because $set and $set_once
+	// stand in columns of their own next to the properties.
+	maxRecordSize Size = 24 << 20
+)
+
+// Validate reports every fault of the configuration, each with the variable, the value and what is allowed.
+func (c *Config) Validate() error {
+	var errs []error
+	fault := func(name string, value any, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("TIDEMARK_%s is %v; want %s", name, value, fmt.Sprintf(format, args...)))
+	}
+	if c.Memory < minMemory {
+		fault("BUFFER_MEMORY", c.Memory, "at least %s", minMemory)
+	}
+	if c.PartSize < minPartSize || c.PartSize > c.Memory/2 {
+		fault("PART_SIZE", c.PartSize, "%s up to half of TIDEMARK_BUFFER_MEMORY (%s)", minPartSize, c.Memory)
+	}
+	if c.MaxRecordSize < 1 || c.MaxRecordSize > maxRecordSize || c.MaxRecordSize > c.Memory/2 {
+		fault("MAX_RECORD_SIZE", c.MaxRecordSize, "1B up to %s and up to half of TIDEMARK_BUFFER_MEMORY (%s)", maxRecordSize, c.Memory)
+	}
+	if c.Deduplicate != DeduplicateBatch && c.Deduplicate != DeduplicateOff {
+		fault("DEDUPLICATE", fmt.Sprintf("%q", c.Deduplicate), "%s or %s", DeduplicateBatch, DeduplicateOff)
+	}
+	return errors.Join(errs...)
+}

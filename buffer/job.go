@@ -1,0 +1,115 @@
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"tidemark/batch"
+)
+
+// job is one part on its way: first rows, then bytes.
+type job struct {
+	batch  *Batch
+	team   int64 // 0: rejects, or rows of several teams
+	reject bool
+	number int // of the team's part
+	schema *arrow.Schema
+	cause  cause
+
+	rows  []*rows
+	count int64 // rows
+	data  []byte
+}
+
+// object names the part.
+func (j *job) object() string {
+	b := j.batch
+	if j.reject {
+		return batch.RejectsObject(b.prefix, b.id, j.number)
+	}
+	return batch.PartObject(b.prefix, b.id, b.target.Model, j.team, j.number)
+}
+
+// release frees what the job holds.
+func (j *job) release() {
+	for _, r := range j.rows {
+		r.release()
+	}
+	j.batch.buffer.budget.held.Add(-int64(cap(j.data)))
+	j.rows, j.data = nil, nil
+}
+
+// each works off a queue until ctx ends.
+func (b *Buffer) each(ctx context.Context, q *queue[*job], work func(context.Context, *job) error) error {
+	for {
+		j, err := q.pop(ctx)
+		if err != nil {
+			return err
+		}
+		if err := work(ctx, j); err != nil {
+			return err
+		}
+	}
+}
+
+// encodeJob turns the rows of a part into bytes and frees them.
+func (b *Buffer) encodeJob(_ context.Context, j *job) error {
+	if j.batch.discarded.Load() {
+		b.end(j, batch.Part{}, nil)
+		return nil
+	}
+	start := time.Now()
+	var recs []arrow.Record
+	for _, r := range j.rows {
+		recs = append(recs, r.records...)
+		j.count += r.count
+	}
+	data, err := b.parts.Encode(j.schema, recs)
+	j.release()
+	b.freed.broadcast()
+	if err != nil {
+		err = fmt.Errorf("part %s: %w", j.object(), err)
+		b.end(j, batch.Part{}, err)
+		return err
+	}
+	b.metrics.encoded(j.cause, time.Since(start))
+	j.data = data
+	b.budget.held.Add(int64(cap(data)))
+	b.upload.push(j)
+	return nil
+}
+
+// uploadJob stores a part. Discarding its batch ends the attempt.
+func (b *Buffer) uploadJob(ctx context.Context, j *job) error {
+	attempt, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-j.batch.gone:
+			cancel()
+		case <-attempt.Done():
+		}
+	}()
+	if j.batch.discarded.Load() {
+		b.end(j, batch.Part{}, nil)
+		return nil
+	}
+	part, err := b.parts.Store(attempt, j.object(), j.team, j.count, j.data)
+	if err != nil && j.batch.discarded.Load() {
+		err = nil
+	}
+	b.end(j, part, err)
+	return err
+}
+
+// end frees what is left of a job and tells its batch.
+func (b *Buffer) end(j *job, part batch.Part, err error) {
+	j.release()
+	b.jobs.Add(-1)
+	b.freed.broadcast()
+	b.metrics.held.Set(float64(b.budget.held.Load()))
+	j.batch.ended(j, part, err)
+}

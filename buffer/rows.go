@@ -1,0 +1,70 @@
+package buffer
+
+import (
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+const (
+	// chunkBytes is the size at which a record is cut from its builder. Builders grow by doubling and copying, so small
+	// records are cheaper to build than large ones; below 256 KB the cutting itself costs 30 %.
+	chunkBytes = 1 << 20
+	// columnBytes is what an empty builder takes for each column beside its allocations.
+	columnBytes = 450
+)
+
+// rows will become one part: a builder and the records cut from it.
+type rows struct {
+	mem     account
+	builder *array.RecordBuilder
+	records []arrow.Record
+	count   int64 // rows in all
+	size    int64 // their column values in bytes
+	open    int64 // of size, in the builder
+}
+
+func newRows(b *budget, schema *arrow.Schema) *rows {
+	r := &rows{mem: account{budget: b}}
+	r.mem.add(int64(schema.NumFields()) * columnBytes)
+	r.builder = array.NewRecordBuilder(&r.mem, schema)
+	return r
+}
+
+// reserve is called before a row of size bytes is appended to the builder.
+func (r *rows) reserve(size int64) {
+	if r.open > 0 && r.open+size > chunkBytes {
+		r.cut()
+	}
+	r.count++
+	r.size += size
+	r.open += size
+}
+
+// cut moves the builder's rows into a record.
+func (r *rows) cut() {
+	if r.open == 0 {
+		return
+	}
+	r.records = append(r.records, r.builder.NewRecord())
+	r.open = 0
+}
+
+// close ends the building and takes the rows out of what can be handed over.
+func (r *rows) close() {
+	r.cut()
+	r.builder.Release()
+	r.builder = nil
+	r.mem.handedOver()
+}
+
+// release frees everything. It must be called once.
+func (r *rows) release() {
+	if r.builder != nil {
+		r.builder.Release()
+	}
+	for _, rec := range r.records {
+		rec.Release()
+	}
+	r.mem.add(-r.mem.bytes.Load()) // of the builder itself; the rest is 0 by now
+	r.builder, r.records = nil, nil
+}

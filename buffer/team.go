@@ -1,0 +1,131 @@
+package buffer
+
+import (
+	"sync"
+
+	"tidemark/model"
+)
+
+// teamBytes is what a team takes beside its rows and uuids: the struct and its place in the map.
+const teamBytes = 400
+
+// team collects the rows of one team in one batch.
+type team struct {
+	bin
+	appender *model.EventAppender // writes to bin.rows
+	seen     uuidSet
+	day      int64 // of the row before
+	anyDay   bool  // day is set
+}
+
+// outcome is what one record became.
+type outcome uint8
+
+const (
+	kept outcome = iota
+	nulled
+	duplicate
+	tooManyDays
+	dropped // with its whole batch
+)
+
+// append adds an event's row unless it is a duplicate.
+func (t *team) append(e *model.Event, src *model.Source) outcome {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.batch
+	if b.discarded.Load() {
+		return dropped
+	}
+	if day := dayOf(e.Timestamp); !t.anyDay || day != t.day {
+		if !b.days.add(day) {
+			return tooManyDays
+		}
+		t.day, t.anyDay = day, true
+	}
+	if b.deduplicate {
+		fresh, grown := t.seen.add(&e.UUID)
+		if grown > 0 {
+			b.fix(grown)
+		}
+		if !fresh {
+			return duplicate
+		}
+	}
+	if t.reserve(int64(e.Size())) {
+		t.appender = model.NewEventAppender(t.rows.builder, b.columns)
+	}
+	withheld := t.appender.Append(e, src, b.ingestedAt)
+	t.appended()
+	if withheld != 0 {
+		return nulled
+	}
+	return kept
+}
+
+// forget frees what the end of the batch makes useless.
+func (t *team) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.batch.fix(-t.seen.size() - teamBytes)
+	t.seen = uuidSet{}
+}
+
+// teams is a map by team ID, cut into shards so that workers rarely meet.
+type teams struct {
+	shards [64]struct {
+		mu   sync.RWMutex
+		byID map[int64]*team
+	}
+}
+
+// find returns the team, and makes it with create if it is missing; create may return nil.
+func (t *teams) find(id int64, create func() *team) *team {
+	s := &t.shards[uint64(id)%uint64(len(t.shards))]
+	s.mu.RLock()
+	found := s.byID[id]
+	s.mu.RUnlock()
+	if found != nil {
+		return found
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found = s.byID[id]; found == nil {
+		if found = create(); found != nil {
+			if s.byID == nil {
+				s.byID = make(map[int64]*team)
+			}
+			s.byID[id] = found
+		}
+	}
+	return found
+}
+
+// bins returns those of the teams that have rows, in no order.
+func (t *teams) bins() (bins []*bin) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		for _, team := range s.byID {
+			if team.size.Load() > 0 {
+				bins = append(bins, &team.bin)
+			}
+		}
+		s.mu.RUnlock()
+	}
+	return bins
+}
+
+// clear empties the map and returns what was in it.
+func (t *teams) clear() (all []*team) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for _, team := range s.byID {
+			all = append(all, team)
+		}
+		s.byID = nil
+		s.mu.Unlock()
+	}
+	return all
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/iterator"
+
+	"tidemark/batch"
+	"tidemark/local/stack"
+	"tidemark/local/verify"
+)
+
+// errDiffers is the reason for exit code 1 after --verify.
+var errDiffers = errors.New("BigQuery differs from what was produced")
+
+// finish shows what is in BigQuery, and compares it with the topic if asked to.
+func (d *demo) finish(ctx context.Context) error {
+	if err := d.showTeams(ctx); err != nil {
+		return err
+	}
+	if err := d.showWatermark(ctx); err != nil {
+		return err
+	}
+	if d.opts.chaos {
+		d.out.say("chaos      %d kills survived", d.kills)
+	}
+	if !d.opts.verify {
+		return nil
+	}
+	report, err := verify.Verify(ctx, verify.Options{Brokers: d.stack.Kafka.Addrs(), Topic: stack.Topic, BigQuery: d.stack.Client,
+		Project: stack.Project, Dataset: stack.Dataset, Table: stack.Table, MaxBytes: maxRecord})
+	if err != nil {
+		return err
+	}
+	fmt.Println(report)
+	if !report.OK() {
+		return fmt.Errorf("%w: %s", errDiffers, report.FirstDifference)
+	}
+	return nil
+}
+
+// showTeams prints the answer to the first question an analyst asks.
+func (d *demo) showTeams(ctx context.Context) error {
+	q := d.stack.Client.Query(fmt.Sprintf("SELECT team_id, COUNT(*) AS events, COUNT(DISTINCT distinct_id) AS users, MAX(timestamp) AS latest\n"+
+		"FROM `%s`\nGROUP BY team_id ORDER BY events DESC LIMIT 10", stack.EventsTable()))
+	rows, err := q.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("query events per team: %w", err)
+	}
+	fmt.Printf("\n%s\n\n%8s %10s %8s  %s\n", q.Q, "team_id", "events", "users", "latest")
+	for {
+		var r []bigquery.Value
+		err := rows.Next(&r)
+		if errors.Is(err, iterator.Done) {
+			fmt.Println()
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read events per team: %w", err)
+		}
+		latest, _ := r[3].(time.Time)
+		fmt.Printf("%8v %10v %8v  %s\n", r[0], r[1], r[2], latest.UTC().Format(time.RFC3339))
+	}
+}
+
+// showWatermark prints the instant before which everything produced is in BigQuery: the earliest committed clock of the
+// partitions, as the commit metadata has it.
+func (d *demo) showWatermark(ctx context.Context) error {
+	offsets, err := d.admin.FetchOffsets(ctx, d.group())
+	if err != nil {
+		return err
+	}
+	var watermark time.Time
+	first := true
+	for _, o := range offsets.Offsets().Sorted() {
+		meta, err := batch.ParseMetadata(o.Metadata)
+		if err != nil {
+			return err
+		}
+		if first || meta.Clock.Before(watermark) {
+			watermark, first = meta.Clock, false
+		}
+	}
+	if watermark.IsZero() {
+		d.out.say("watermark  unknown: not every partition has been committed yet")
+		return nil
+	}
+	d.out.say("watermark  %s: every record produced before it is in BigQuery (%d load jobs)", watermark.Format(time.RFC3339Nano), d.loads(ctx))
+	return nil
+}
+
+// loads counts the jobs that put rows into the events table.
+func (d *demo) loads(ctx context.Context) (n int) {
+	jobs := d.stack.Client.Jobs(ctx)
+	for {
+		j, err := jobs.Next()
+		if err != nil {
+			return n // also at the end
+		}
+		if c, err := j.Config(); err == nil {
+			if _, ok := c.(*bigquery.LoadConfig); ok {
+				n++
+			}
+		}
+	}
+}

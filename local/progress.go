@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// console writes log lines, and on a terminal keeps one line of progress below them. It is safe for concurrent use.
+type console struct {
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool
+	line     string
+}
+
+func newConsole(f *os.File) *console {
+	return &console{out: f, terminal: term.IsTerminal(int(f.Fd()))}
+}
+
+// Write implements io.Writer for whole lines, as loggers and line-buffered processes write them.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.terminal && c.line != "" {
+		fmt.Fprint(c.out, "\r\x1b[K")
+	}
+	n, err := c.out.Write(p)
+	if c.terminal && c.line != "" {
+		fmt.Fprint(c.out, c.line)
+	}
+	return n, err
+}
+
+// progress replaces the line of progress; an empty one removes it.
+func (c *console) progress(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.terminal {
+		return
+	}
+	c.line = fmt.Sprintf(format, args...)
+	fmt.Fprint(c.out, "\r\x1b[K", c.line)
+}
+
+// say writes a line of our own.
+func (c *console) say(format string, args ...any) {
+	fmt.Fprintf(c, format+"\n", args...)
+}

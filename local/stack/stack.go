@@ -1,0 +1,164 @@
+// Package stack starts the other end of tidemark on loopback: a Kafka broker, an object store and a BigQuery, all
+// embedded, with a topic, a bucket, a dataset and an events table. tidemark itself only gets their addresses.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	gbq "cloud.google.com/go/bigquery"
+	"cloud.google.com/go/storage"
+	"google.golang.org/api/option"
+
+	"tidemark/local/bigquery"
+	"tidemark/local/gcs"
+	"tidemark/local/kafka"
+	"tidemark/model"
+)
+
+// Names of what the stack creates.
+const (
+	Project  = "local"
+	Dataset  = "posthog"
+	Table    = "events"
+	Bucket   = "tidemark-local"
+	Topic    = "clickhouse_events_json"
+	Location = "US"
+)
+
+// Config describes a stack. The zero value is usable.
+type Config struct {
+	Partitions int32  // of the topic; 0 means 8
+	Dir        string // keeps everything on disk, to go on with later; empty means temporary
+	JSON       bool   // the table's document columns are JSON instead of STRING
+	// BigQuery is passed on to the embedded BigQuery, for faults, timing and limits; Objects and Dir are set here.
+	BigQuery bigquery.Config
+	// Memory keeps Kafka's log in memory, for short tests.
+	Memory bool
+	// NoTable leaves creating the events table to tidemark.
+	NoTable bool
+}
+
+// Stack is everything running. Close it.
+type Stack struct {
+	Kafka    *kafka.Broker
+	GCS      *gcs.Server
+	BigQuery *bigquery.Server
+	Client   *gbq.Client     // a real client of the embedded BigQuery
+	Storage  *storage.Client // a real client of the embedded object store
+}
+
+// Start starts all servers and creates what tidemark expects to find.
+func Start(ctx context.Context, cfg Config) (s *Stack, err error) {
+	s = new(Stack)
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("start local stack: %w", err), s.Close())
+		}
+	}()
+	if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic}, Partitions: max(cfg.Partitions, 1), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory}); err != nil {
+		return s, err
+	}
+	if s.GCS, err = gcs.Start(gcs.Config{Dir: sub(cfg.Dir, "gcs"), Bucket: Bucket, Location: Location}); err != nil {
+		return s, err
+	}
+	if s.Storage, err = storage.NewClient(ctx, s.GCS.ClientOptions()...); err != nil {
+		return s, err
+	}
+	cfg.BigQuery.Objects, cfg.BigQuery.Dir = bigquery.NewStorageObjects(s.Storage), sub(cfg.Dir, "bigquery")
+	if s.BigQuery, err = bigquery.Start(ctx, cfg.BigQuery); err != nil {
+		return s, err
+	}
+	if err = s.BigQuery.CreateDataset(Project, Dataset, Location); err != nil {
+		return s, err
+	}
+	s.Client, err = gbq.NewClient(ctx, Project, option.WithEndpoint(s.BigQuery.Endpoint()+"/bigquery/v2/"), option.WithoutAuthentication())
+	if err != nil {
+		return s, err
+	}
+	s.Client.Location = Location
+	if !cfg.NoTable {
+		err = s.createTable(ctx, cfg.JSON)
+	}
+	return s, err
+}
+
+func sub(dir, name string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, name)
+}
+
+// createTable creates the events table with every column tidemark knows, the _kafka_ ones included: they tell a
+// duplicate that was produced twice from one that the export made.
+func (s *Stack) createTable(ctx context.Context, json bool) error {
+	var schema gbq.Schema
+	for _, c := range model.EventColumns() {
+		kind := gbq.FieldType(c.Type.String())
+		switch {
+		case c.JSON && json:
+			kind = gbq.JSONFieldType
+		case c.Type == model.Int64:
+			kind = gbq.IntegerFieldType
+		case c.Type == model.Bool:
+			kind = gbq.BooleanFieldType
+		}
+		schema = append(schema, &gbq.FieldSchema{Name: c.Name, Type: kind, Description: c.Description})
+	}
+	table := s.Client.Dataset(Dataset).Table(Table)
+	if _, err := table.Metadata(ctx); err == nil {
+		return nil // from an earlier run in the same directory
+	}
+	return table.Create(ctx, &gbq.TableMetadata{
+		Schema:           schema,
+		TimePartitioning: &gbq.TimePartitioning{Type: gbq.DayPartitioningType, Field: "timestamp"},
+		Clustering:       &gbq.Clustering{Fields: []string{"team_id", "event"}},
+	})
+}
+
+// Env returns the environment of a tidemark that exports this stack, as production would be configured.
+func (s *Stack) Env(period time.Duration) map[string]string {
+	return map[string]string{
+		"TIDEMARK_BROKERS":           s.Kafka.Addrs()[0],
+		"TIDEMARK_EVENTS_TOPIC":      Topic,
+		"TIDEMARK_PERIOD":            period.String(),
+		"TIDEMARK_FLUSH_DELAY":       (period / 10).String(),
+		"TIDEMARK_BUCKET":            Bucket,
+		"TIDEMARK_PROJECT":           Project,
+		"TIDEMARK_DATASET":           Dataset,
+		"TIDEMARK_EVENTS_TABLE":      Table,
+		"TIDEMARK_GCS_ENDPOINT":      s.GCS.Endpoint(),
+		"TIDEMARK_BIGQUERY_ENDPOINT": s.BigQuery.Endpoint(),
+		"TIDEMARK_HTTP_ADDR":         "127.0.0.1:0",
+		"TIDEMARK_LOG_FORMAT":        "text",
+		"TIDEMARK_SESSION_TIMEOUT":   "6s",
+	}
+}
+
+// EventsTable is the table's full name.
+func EventsTable() string { return fmt.Sprintf("%s.%s.%s", Project, Dataset, Table) }
+
+// Close stops what was started, clients first.
+func (s *Stack) Close() error {
+	var errs []error
+	if s.Client != nil {
+		errs = append(errs, s.Client.Close())
+	}
+	if s.BigQuery != nil {
+		errs = append(errs, s.BigQuery.Close())
+	}
+	if s.Storage != nil {
+		errs = append(errs, s.Storage.Close())
+	}
+	if s.GCS != nil {
+		errs = append(errs, s.GCS.Close())
+	}
+	if s.Kafka != nil {
+		errs = append(errs, s.Kafka.Close())
+	}
+	return errors.Join(errs...)
+}

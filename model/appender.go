@@ -11,15 +11,23 @@ import (
 // It belongs to the goroutine that holds the record builder.
 type EventAppender struct {
 	cells []cell
-	// mended holds a document or a quoted string until it is copied by a builder.
-	mended []byte
+	row   row
 }
 
-// cell is one column of the row: its name decides the value, its type which of
-// the builders is set.
+// row is what one row is made from.
+type row struct {
+	*Event
+	source     *Source
+	ingestedAt int64
+
+	withheld Documents
+	scratch  []byte // holds a text until a builder has copied it
+}
+
+// cell is one column: put appends its value to the one builder that is set.
 type cell struct {
-	name    string
-	doc     Documents // the document a JSON column of the table holds, else none
+	put     func(*cell, *row)
+	doc     Documents // the document of a column whose type in the table is JSON
 	text    *array.BinaryBuilder
 	integer *array.Int64Builder
 	boolean *array.BooleanBuilder
@@ -31,27 +39,26 @@ type cell struct {
 // fault of whoever selected it. Records may be cut from b between appends.
 func NewEventAppender(b *array.RecordBuilder, cols []Selected) *EventAppender {
 	a := &EventAppender{cells: make([]cell, len(cols))}
-	known := map[string]bool{}
-	for _, c := range EventColumns() {
-		known[c.Name] = true
-	}
 	for i, c := range cols {
-		if !known[c.Name] {
-			panic(fmt.Sprintf("model: column %q is not one of the events model", c.Name))
-		}
 		a.cells[i] = newCell(b.Field(i), c)
 	}
 	return a
 }
 
 func newCell(b array.Builder, col Selected) cell {
-	c := cell{name: col.Name}
+	c := cell{put: documentedCell(col.Name)}
+	if c.put == nil {
+		c.put = optionalCell(col.Name)
+	}
+	if c.put == nil {
+		panic(fmt.Sprintf("model: column %q is not one of the events model", col.Name))
+	}
 	if col.Loadable {
 		c.doc = documentOf(col.Name)
 	}
 	switch b := b.(type) {
 	case *array.StringBuilder:
-		c.text = b.BinaryBuilder
+		c.text = b.BinaryBuilder // its own Append wants a string
 	case *array.Int64Builder:
 		c.integer = b
 	case *array.BooleanBuilder:
@@ -62,6 +69,89 @@ func newCell(b array.Builder, col Selected) cell {
 		panic(fmt.Sprintf("model: column %q has a builder of type %s", col.Name, b.Type()))
 	}
 	return c
+}
+
+// Append adds one row. ingestedAt is the value of bq_ingested_timestamp in
+// microseconds since 1970 UTC. It returns the documents that were replaced by
+// NULL because a JSON column cannot hold them: if any, the caller keeps the raw
+// message, so that nothing is lost. All values are copied.
+func (a *EventAppender) Append(e *Event, src *Source, ingestedAt int64) Documents {
+	r := &a.row
+	r.Event, r.source, r.ingestedAt, r.withheld = e, src, ingestedAt, 0
+	for i := range a.cells {
+		c := &a.cells[i]
+		c.put(c, r)
+	}
+	r.Event, r.source = nil, nil // they are not the appender's to keep
+	return r.withheld
+}
+
+func documentedCell(column string) func(*cell, *row) {
+	switch column {
+	case "uuid":
+		return func(c *cell, r *row) { c.putText(r.UUIDText) }
+	case "event":
+		return func(c *cell, r *row) { c.putText(r.Event.Event) }
+	case "properties":
+		return func(c *cell, r *row) { c.putDocument(r, r.Properties) }
+	case "elements":
+		return func(c *cell, r *row) {
+			r.scratch = appendQuoted(r.scratch[:0], r.ElementsChain)
+			c.text.Append(r.scratch)
+		}
+	case "set":
+		return func(c *cell, r *row) { c.putDocument(r, r.Set) }
+	case "set_once":
+		return func(c *cell, r *row) { c.putDocument(r, r.SetOnce) }
+	case "distinct_id":
+		return func(c *cell, r *row) { c.putText(r.DistinctID) }
+	case "team_id":
+		return func(c *cell, r *row) { c.integer.Append(r.TeamID) }
+	case "ip":
+		return func(c *cell, r *row) { c.putText(r.IP) }
+	case "site_url":
+		return func(c *cell, _ *row) { c.text.Append(nil) } // the empty string, not NULL
+	case "timestamp":
+		return func(c *cell, r *row) { c.instant.Append(arrow.Timestamp(r.Timestamp)) }
+	case "bq_ingested_timestamp":
+		return func(c *cell, r *row) { c.instant.Append(arrow.Timestamp(r.ingestedAt)) }
+	}
+	return nil
+}
+
+func optionalCell(column string) func(*cell, *row) {
+	switch column {
+	case "person_id":
+		return func(c *cell, r *row) { c.putText(r.PersonID) }
+	case "person_properties":
+		return func(c *cell, r *row) { c.putDocument(r, r.PersonProperties) }
+	case "person_mode":
+		return func(c *cell, r *row) { c.putText(r.PersonMode) }
+	case "created_at":
+		return func(c *cell, r *row) {
+			if !r.HasCreatedAt {
+				c.instant.AppendNull()
+				return
+			}
+			c.instant.Append(arrow.Timestamp(r.CreatedAt))
+		}
+	case "elements_chain":
+		return func(c *cell, r *row) { c.putText(r.ElementsChain) }
+	case "historical_migration":
+		return func(c *cell, r *row) { c.boolean.Append(r.HistoricalMigration) }
+	case "_kafka_topic":
+		return func(c *cell, r *row) {
+			r.scratch = append(r.scratch[:0], r.source.Topic...)
+			c.text.Append(r.scratch)
+		}
+	case "_kafka_partition":
+		return func(c *cell, r *row) { c.integer.Append(int64(r.source.Partition)) }
+	case "_kafka_offset":
+		return func(c *cell, r *row) { c.integer.Append(r.source.Offset) }
+	case "_kafka_timestamp":
+		return func(c *cell, r *row) { c.instant.Append(arrow.Timestamp(r.source.Timestamp)) }
+	}
+	return nil
 }
 
 func documentOf(column string) Documents {
@@ -78,86 +168,24 @@ func documentOf(column string) Documents {
 	return 0
 }
 
-// Append adds one row. ingestedAt is the value of bq_ingested_timestamp in
-// microseconds since 1970 UTC. It returns the documents that were replaced by
-// NULL because a JSON column cannot hold them: if any, the caller keeps the raw
-// message, so that nothing is lost. Values are copied.
-func (a *EventAppender) Append(e *Event, src *Source, ingestedAt int64) Documents {
-	var withheld Documents
-	for i := range a.cells {
-		c := &a.cells[i]
-		switch c.name {
-		case "uuid":
-			c.appendText(e.UUIDText)
-		case "event":
-			c.appendText(e.Event)
-		case "properties":
-			withheld |= a.appendDocument(c, e, e.Properties)
-		case "elements":
-			a.mended = appendQuoted(a.mended[:0], e.ElementsChain)
-			c.appendText(a.mended)
-		case "set":
-			withheld |= a.appendDocument(c, e, e.Set)
-		case "set_once":
-			withheld |= a.appendDocument(c, e, e.SetOnce)
-		case "distinct_id":
-			c.appendText(e.DistinctID)
-		case "team_id":
-			c.integer.Append(e.TeamID)
-		case "ip":
-			c.appendText(e.IP)
-		case "site_url":
-			c.appendText([]byte{})
-		case "timestamp":
-			c.instant.Append(arrow.Timestamp(e.Timestamp))
-		case "bq_ingested_timestamp":
-			c.instant.Append(arrow.Timestamp(ingestedAt))
-		case "person_id":
-			c.appendText(e.PersonID)
-		case "person_properties":
-			withheld |= a.appendDocument(c, e, e.PersonProperties)
-		case "person_mode":
-			c.appendText(e.PersonMode)
-		case "created_at":
-			if e.HasCreatedAt {
-				c.instant.Append(arrow.Timestamp(e.CreatedAt))
-			} else {
-				c.instant.AppendNull()
-			}
-		case "elements_chain":
-			c.appendText(e.ElementsChain)
-		case "historical_migration":
-			c.boolean.Append(e.HistoricalMigration)
-		case "_kafka_topic":
-			c.appendText([]byte(src.Topic))
-		case "_kafka_partition":
-			c.integer.Append(int64(src.Partition))
-		case "_kafka_offset":
-			c.integer.Append(src.Offset)
-		case "_kafka_timestamp":
-			c.instant.Append(arrow.Timestamp(src.Timestamp))
-		}
-	}
-	return withheld
-}
-
-func (a *EventAppender) appendDocument(c *cell, e *Event, text []byte) Documents {
-	if e.Unloadable&c.doc != 0 && text != nil {
+// putDocument appends a document, for a JSON column only what that can hold.
+func (c *cell) putDocument(r *row, text []byte) {
+	switch {
+	case r.Unloadable&c.doc != 0:
+		r.withheld |= c.doc
 		c.text.AppendNull()
-		return c.doc
+	case r.mend&c.doc != 0:
+		r.scratch = AppendLoadable(r.scratch[:0], text)
+		c.text.Append(r.scratch)
+	default:
+		c.putText(text)
 	}
-	c.appendText(text)
-	return 0
 }
 
-func (c *cell) appendText(v []byte) {
+func (c *cell) putText(v []byte) {
 	if v == nil {
 		c.text.AppendNull()
 		return
 	}
 	c.text.Append(v)
-}
-
-func appendQuoted(dst, s []byte) []byte {
-	return fmt.Appendf(dst, "%q", s)
 }

@@ -1,64 +1,118 @@
 package model
 
-import (
-	"encoding/hex"
-	"encoding/json"
-	"strings"
-	"time"
-)
+import "math"
 
 // Decoder decodes messages. It holds the memory that decoded events point to,
-// so each goroutine has its own.
+// a few times the largest message seen, so each goroutine has its own.
 type Decoder struct {
 	maxBytes int
+
+	in    scanner // over the message
+	doc   scanner // over a document within it
+	arena []byte  // unescaped text of the message, a word longer than that
+	used  int     // bytes of arena in use
+	index []uint32
+	// quotes is the part of index that belongs to the string decoded last, nil if
+	// there is none for it.
+	quotes []uint32
 }
 
-// NewDecoder returns a decoder that rejects messages longer than maxBytes.
-func NewDecoder(maxBytes int) *Decoder { return &Decoder{maxBytes: maxBytes} }
+// NewDecoder returns a decoder that rejects messages of more than maxBytes; zero
+// or less means no limit but that of Go's slices and 2 GiB.
+func NewDecoder(maxBytes int) *Decoder {
+	if maxBytes <= 0 || maxBytes >= hard {
+		maxBytes = math.MaxInt32 // positions share 32 bits with the mark for hard strings
+	}
+	return &Decoder{maxBytes: maxBytes, in: scanner{strict: true}}
+}
+
+// prepare makes room for a message. Memory that earlier events point to is not
+// written to if it has to grow, but it is if it need not.
+func (d *Decoder) prepare(value []byte) {
+	d.in.reset(value, nil)
+	d.used, d.quotes = 0, nil
+	if need := len(value) + 8; need > len(d.arena) {
+		need += need / 4
+		d.arena = make([]byte, need)
+		d.index = make([]uint32, need/2) // a quote takes two bytes of a message
+	}
+}
 
 // Decode decodes one message of the events topic into e. Its error is nil or a
-// *Reject, in which case e holds nothing of use. What e pointed to before is
-// overwritten.
+// *Reject, in which case e holds nothing of use. What e held before is forgotten,
+// and what other events of this decoder point to is overwritten. It does not
+// allocate, unless a message is larger than all before or holds invalid UTF-8.
+//
+// The message has to be one JSON object (RFC 8259); names are compared exactly,
+// of members with the same name the last counts, and unknown ones are checked
+// and skipped. Invalid UTF-8 and unpaired surrogates become U+FFFD. Required are
+// team_id, a positive integer, also as a string; uuid; and timestamp. Everything
+// else can be missing:
+//
+//   - event and distinct_id are then the empty string, as in ClickHouse;
+//   - historical_migration is then false, as PostHog only sends it if it is true;
+//   - all other columns are then NULL. So is a created_at that cannot be read,
+//     because the rest of the row is worth keeping.
+//
+// A null is like a missing member. Where text is wanted and a number, boolean,
+// array or object is found, its JSON text is taken, as ClickHouse does.
+// Properties and person_properties that are empty are NULL.
 func (d *Decoder) Decode(value []byte, e *Event) error {
 	*e = Event{}
-	if len(value) > d.maxBytes {
+	switch {
+	case len(value) == 0:
+		return reject(ReasonEmpty, "message has no value")
+	case len(value) > d.maxBytes:
 		return reject(ReasonTooLarge, "message has %d bytes; want at most %d", len(value), d.maxBytes)
 	}
-	var m struct {
-		UUID, Event, Properties, Timestamp, Created_at, Distinct_id, Elements_chain, Person_id, Person_properties, Person_mode *string
-		Team_id                                                                                                                int64
-		Historical_migration                                                                                                   bool
+	d.prepare(value)
+	var h head
+	if !d.message(e, &h) {
+		return d.notJSON()
 	}
-	if err := json.Unmarshal(value, &m); err != nil {
-		return reject(ReasonJSON, "not a JSON object")
+	return h.finish(e)
+}
+
+func (d *Decoder) notJSON() *Reject {
+	s := &d.in
+	if s.pos >= len(s.text) {
+		return reject(ReasonJSON, "message ends within the JSON text, after %d bytes", len(s.text))
 	}
-	text := func(s *string) []byte {
-		if s == nil {
-			return nil
+	return reject(ReasonJSON, "message is not one JSON object: fault at byte %d of %d", s.pos, len(s.text))
+}
+
+// message scans the whole message.
+func (d *Decoder) message(e *Event, h *head) bool {
+	s := &d.in
+	if s.next() != '{' {
+		return false
+	}
+	s.pos++
+	if s.next() == '}' {
+		s.pos++
+		return s.end()
+	}
+	for {
+		if s.next() != '"' {
+			return false
 		}
-		return []byte(*s)
-	}
-	e.TeamID = m.Team_id
-	e.UUIDText, e.Event, e.DistinctID, e.ElementsChain = text(m.UUID), text(m.Event), text(m.Distinct_id), text(m.Elements_chain)
-	e.Properties, e.PersonID, e.PersonProperties, e.PersonMode = text(m.Properties), text(m.Person_id), text(m.Person_properties), text(m.Person_mode)
-	hex.Decode(e.UUID[:], []byte(strings.ReplaceAll(string(e.UUIDText), "-", "")))
-	ts, err := time.Parse("2006-01-02 15:04:05", string(text(m.Timestamp)))
-	if err != nil {
-		return reject(ReasonTimestamp, "timestamp")
-	}
-	e.Timestamp = ts.UnixMicro()
-	if m.Created_at != nil {
-		ts, err := time.Parse("2006-01-02 15:04:05", *m.Created_at)
-		e.CreatedAt, e.HasCreatedAt = ts.UnixMicro(), err == nil
-	}
-	e.HistoricalMigration = m.Historical_migration
-	var p map[string]json.RawMessage
-	if json.Unmarshal(e.Properties, &p) == nil {
-		e.Set, e.SetOnce = p["$set"], p["$set_once"]
-		var ip string
-		if json.Unmarshal(p["$ip"], &ip) == nil && ip != "" {
-			e.IP = []byte(ip)
+		name, ok := d.str()
+		if !ok || s.next() != ':' {
+			return false
+		}
+		s.pos++
+		s.next()
+		if !d.member(name, e, h) {
+			return false
+		}
+		switch s.next() {
+		case ',':
+			s.pos++
+		case '}':
+			s.pos++
+			return s.end()
+		default:
+			return false
 		}
 	}
-	return nil
 }

@@ -1,0 +1,142 @@
+package model
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Loadable returns a JSON document as BigQuery's PARSE_JSON accepts it: halves of
+// surrogate pairs are replaced by \ufffd, and control characters within strings
+// by their escapes. It returns doc itself if there is nothing to mend, otherwise
+// a new slice.
+//
+// What else PARSE_JSON refuses cannot be mended and is left as it is: text that
+// is not JSON, values nested too deeply, numbers beyond float64. The statement is
+// to say wide_number_mode=>'round', or it refuses numbers of too many digits too.
+func Loadable(doc []byte) []byte {
+	if mended := appendMended(nil, doc); mended != nil {
+		return mended
+	}
+	return doc
+}
+
+// AppendLoadable appends Loadable(doc) to dst.
+func AppendLoadable(dst, doc []byte) []byte {
+	if mended := appendMended(dst, doc); mended != nil {
+		return mended
+	}
+	return append(dst, doc...)
+}
+
+// appendMended appends the mended document to dst; it returns nil if there is
+// nothing to mend.
+func appendMended(dst, doc []byte) []byte {
+	copied := 0
+	for i := 0; i < len(doc); i++ {
+		quote := bytes.IndexByte(doc[i:], '"')
+		if quote < 0 {
+			break
+		}
+		i, _ = plain(doc, i+quote+1)
+		for i < len(doc) && doc[i] != '"' {
+			size, fault := faultAt(doc[i:])
+			if fault {
+				dst = append(dst, doc[copied:i]...)
+				dst = appendMendedFault(dst, doc[i])
+				copied = i + size
+			}
+			i, _ = plain(doc, i+size)
+		}
+	}
+	if copied == 0 {
+		return nil // a fault lies in a string, so behind a quote
+	}
+	return append(dst, doc[copied:]...)
+}
+
+// faultAt looks at a backslash or control character within a string and returns
+// the length of what it starts and whether that is to be mended.
+func faultAt(t []byte) (size int, fault bool) {
+	if t[0] != '\\' {
+		return 1, true
+	}
+	r, size := escape(t)
+	return max(size, 1), r == unpaired
+}
+
+func appendMendedFault(dst []byte, c byte) []byte {
+	if c == '\\' {
+		return append(dst, `\ufffd`...)
+	}
+	return appendControl(dst, c)
+}
+
+// appendControl appends the escape sequence of a control character.
+func appendControl(dst []byte, c byte) []byte {
+	const hex = "0123456789ABCDEF"
+	switch c {
+	case '\b':
+		return append(dst, `\b`...)
+	case '\f':
+		return append(dst, `\f`...)
+	case '\n':
+		return append(dst, `\n`...)
+	case '\r':
+		return append(dst, `\r`...)
+	case '\t':
+		return append(dst, `\t`...)
+	}
+	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+}
+
+// appendQuoted appends text as a JSON string the way ClickHouse's toJSONString
+// writes it, because that is what PostHog's elements column holds: besides what
+// JSON demands it escapes the slash and the line separators U+2028 and U+2029.
+// Source: https://clickhouse.com/docs/reference/formats/JSON, and the default of
+// output_format_json_escape_forward_slashes, both 2026-09. text is valid UTF-8.
+func appendQuoted(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	copied := 0
+	for i, c := range text {
+		size := 1
+		switch {
+		case c == '"' || c == '\\' || c == '/':
+			dst = append(append(dst, text[copied:i]...), '\\', c)
+		case c < ' ':
+			dst = appendControl(append(dst, text[copied:i]...), c)
+		case c == 0xe2 && isLineSeparator(text[i:]):
+			dst = append(append(dst, text[copied:i]...), '\\', 'u', '2', '0', '2', text[i+2]-0xa8+'8')
+			size = 3
+		default:
+			continue
+		}
+		copied = i + size
+	}
+	return append(append(dst, text[copied:]...), '"')
+}
+
+// isLineSeparator says whether t starts with U+2028 or U+2029.
+func isLineSeparator(t []byte) bool {
+	return len(t) >= 3 && t[1] == 0x80 && (t[2] == 0xa8 || t[2] == 0xa9)
+}
+
+// unquote returns the text of a JSON string without its quotes: itself if it
+// holds no escape, otherwise a new slice. Halves of surrogate pairs are U+FFFD.
+func unquote(inner []byte) []byte {
+	i := bytes.IndexByte(inner, '\\')
+	if i < 0 {
+		return inner
+	}
+	text := append(make([]byte, 0, len(inner)), inner[:i]...)
+	for i < len(inner) {
+		if inner[i] != '\\' {
+			text = append(text, inner[i])
+			i++
+			continue
+		}
+		r, size := escape(inner[i:])
+		text = utf8.AppendRune(text, r)
+		i += size
+	}
+	return text
+}

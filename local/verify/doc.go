@@ -1,0 +1,27 @@
+// Package verify proves, after the fact, that a table holds a topic exactly once.
+//
+// It reads the whole topic and the whole table through plain clients, folds the
+// messages in the simplest way that is right (encoding/json, one map per level),
+// and compares row by row. It shares no code with tidemark on purpose: an error
+// in the decoder must not be made twice.
+//
+// What must hold:
+//
+//   - no (topic, partition, offset) is in the table twice;
+//   - every acceptable message has a row at its offset, unless another row has
+//     its team and UUID (repeats inside one batch are dropped);
+//   - a row's values are those of the message at its offset;
+//   - no row is without its message, and none is of a message that had to be
+//     refused.
+//
+// Acceptable is a JSON object of at most MaxBytes with a positive integer
+// team_id (also as a string), a UUID of 36 characters and a readable timestamp.
+//
+// Documents (properties and the like) in STRING columns are compared as text, in
+// JSON columns as parsed documents with numbers as BigQuery keeps them. In one
+// respect a difference is forgiven, because tidemark mends what PARSE_JSON would
+// refuse: an escaped lone surrogate equals U+FFFD, and a raw control character
+// inside a string equals its escape.
+//
+// Memory is 64 bytes per message: values are compared by SHA-256.
+package verify

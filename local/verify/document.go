@@ -1,0 +1,153 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// documentCell brings a document into the form in which it is compared. No
+// document, and in a JSON column one that is no JSON, is NULL.
+func (c Columns) documentCell(col column, text string) cell {
+	if text == "" {
+		return cell{null: true}
+	}
+	if !c.json[col] {
+		return cell{text: mend(text)}
+	}
+	decoder := json.NewDecoder(strings.NewReader(mend(text)))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil || decoder.More() {
+		return cell{null: true}
+	}
+	return cell{text: string(canonical(nil, value))}
+}
+
+// canonical appends a value with members sorted and numbers as BigQuery's JSON
+// type keeps them: 64-bit integers as they are, everything else as float64.
+func canonical(dst []byte, value any) []byte {
+	switch value := value.(type) {
+	case map[string]any:
+		dst = append(dst, '{')
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			dst = append(strconv.AppendQuote(dst, key), ':')
+			dst = append(canonical(dst, value[key]), ',')
+		}
+		return append(dst, '}')
+	case []any:
+		dst = append(dst, '[')
+		for _, element := range value {
+			dst = append(canonical(dst, element), ',')
+		}
+		return append(dst, ']')
+	case string:
+		return strconv.AppendQuote(dst, value)
+	case json.Number:
+		return append(dst, canonicalNumber(string(value))...)
+	}
+	return fmt.Append(dst, value) // true, false, <nil>
+}
+
+// canonicalNumber makes 1, 1.0 and 10e-1 equal, but not 2^53 and 2^53+1.
+func canonicalNumber(text string) string {
+	if integer, ok := new(big.Int).SetString(text, 10); ok && (integer.IsInt64() || integer.IsUint64()) {
+		return integer.String()
+	}
+	float, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text // out of range
+	}
+	if float == 0 {
+		float = 0 // no negative zero
+	}
+	if integer, accuracy := big.NewFloat(float).Int(nil); accuracy == big.Exact && integer.IsInt64() {
+		return integer.String()
+	}
+	return strconv.FormatFloat(float, 'g', -1, 64)
+}
+
+// mend makes a document comparable with one that tidemark made loadable: in
+// strings, lone surrogate escapes and U+FFFD in either form become U+FFFD, and
+// raw control characters become escapes. Everything else stays byte for byte.
+func mend(text string) string {
+	if !strings.Contains(text, `\u`) && !strings.ContainsFunc(text, isControl) {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	inString := false
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
+		case c == '"':
+			inString = !inString
+		case c == '\\' && inString:
+			i += mendEscape(&b, text[i:])
+			continue
+		case isControl(rune(c)) && inString:
+			b.WriteString(controlEscape(c))
+			i++
+			continue
+		}
+		b.WriteByte(text[i])
+		i++
+	}
+	return b.String()
+}
+
+// mendEscape writes the escape at the start of text, and returns its length.
+func mendEscape(b *strings.Builder, text string) int {
+	first, ok := unitEscape(text)
+	if !ok {
+		n := min(2, len(text))
+		b.WriteString(text[:n])
+		return n
+	}
+	if first == 0xfffd {
+		b.WriteRune(0xfffd)
+		return 6
+	}
+	if !utf16.IsSurrogate(first) {
+		b.WriteString(text[:6])
+		return 6
+	}
+	second, ok := unitEscape(text[6:])
+	if ok && utf16.DecodeRune(first, second) != 0xfffd {
+		b.WriteString(text[:12])
+		return 12
+	}
+	b.WriteRune(0xfffd)
+	return 6
+}
+
+// unitEscape reads \uXXXX.
+func unitEscape(text string) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(text[2:6], 16, 16)
+	return rune(unit), err == nil
+}
+
+func isControl(r rune) bool { return r < 0x20 }
+
+func controlEscape(c byte) string {
+	switch c {
+	case '\n':
+		return `\n`
+	case '\r':
+		return `\r`
+	case '\t':
+		return `\t`
+	case '\b':
+		return `\b`
+	case '\f':
+		return `\f`
+	}
+	return fmt.Sprintf(`\u%04x`, c)
+}

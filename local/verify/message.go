@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// errRejected is why a message is not an event.
+var errRejected = errors.New("no event")
+
+// members is a JSON object. A map, unlike a struct, tells "event" from "EVENT",
+// and keeps the last of members with one name.
+type members map[string]json.RawMessage
+
+// identity is what makes two messages repeats of each other.
+type identity struct {
+	uuid uuid.UUID
+	team int64
+}
+
+// decode reads a message into cells, or says that it must be refused. at is the
+// time of the Kafka record.
+func (c Columns) decode(value []byte, at time.Time, maxBytes int) (identity, cells, error) {
+	var id identity
+	var out cells
+	var m members
+	if len(value) > maxBytes || json.Unmarshal(value, &m) != nil || m == nil {
+		return id, out, errRejected
+	}
+	var err error
+	if id.team, err = strconv.ParseInt(plain(m["team_id"]), 10, 64); err != nil || id.team <= 0 {
+		return id, out, errRejected
+	}
+	text, ok := m.text("uuid")
+	if id.uuid, err = uuid.Parse(text); !ok || err != nil || len(text) != 36 {
+		return id, out, errRejected
+	}
+	timestamp, ok := m.time("timestamp")
+	if !ok {
+		return id, out, errRejected
+	}
+	out[colUUID] = cell{text: id.uuid.String()}
+	out[colTeamID] = cell{text: strconv.FormatInt(id.team, 10)}
+	out[colTimestamp] = micros(timestamp)
+	out[colKafkaTimestamp] = micros(at)
+	c.fill(&out, m)
+	return id, out, nil
+}
+
+// fill sets the columns that do not decide whether the message is acceptable.
+func (c Columns) fill(out *cells, m members) {
+	out[colEvent].text, _ = m.text("event")
+	out[colDistinctID].text, _ = m.text("distinct_id")
+	out[colElements].text, _ = m.text("elements_chain")
+	for _, col := range [...]column{colPersonID, colPersonMode, colElementsChain} {
+		text, ok := m.text(col.name())
+		out[col] = cell{text: text, null: !ok}
+	}
+	created, ok := m.time("created_at")
+	if out[colCreatedAt] = micros(created); !ok {
+		out[colCreatedAt] = cell{null: true}
+	}
+	out[colHistorical].text = strconv.FormatBool(string(m["historical_migration"]) == "true")
+
+	properties, _ := m.text("properties")
+	person, _ := m.text("person_properties")
+	var p members
+	_ = json.Unmarshal([]byte(properties), &p) // an event may lack properties that are an object
+	ip, _ := p.text("$ip")
+	out[colIP] = cell{text: ip, null: ip == ""}
+	out[colProperties] = c.documentCell(colProperties, properties)
+	out[colSet] = c.documentCell(colSet, document(p["$set"]))
+	out[colSetOnce] = c.documentCell(colSetOnce, document(p["$set_once"]))
+	out[colPersonProperties] = c.documentCell(colPersonProperties, person)
+}
+
+// text returns a member that is a string; ok is false for anything else.
+func (m members) text(name string) (text string, ok bool) {
+	raw := m[name]
+	if len(raw) == 0 || raw[0] != '"' {
+		return "", false
+	}
+	return text, json.Unmarshal(raw, &text) == nil
+}
+
+// time returns a member that is a time, in ClickHouse's or RFC 3339's form,
+// within BigQuery's range, with any number of fractional digits.
+func (m members) time(name string) (time.Time, bool) {
+	text, ok := m.text(name)
+	if !ok {
+		return time.Time{}, false
+	}
+	for _, layout := range []string{time.DateTime, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// plain returns a number's digits, also of a number in quotes.
+func plain(raw json.RawMessage) string {
+	if n := len(raw); n >= 2 && raw[0] == '"' {
+		return string(raw[1 : n-1])
+	}
+	return string(raw)
+}
+
+// document is the text of a nested document; null is none.
+func document(raw json.RawMessage) string {
+	if string(raw) == "null" {
+		return ""
+	}
+	return string(raw)
+}
+
+// micros is a time as BigQuery keeps it.
+func micros(t time.Time) cell { return cell{text: strconv.FormatInt(t.UnixMicro(), 10)} }

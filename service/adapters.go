@@ -21,6 +21,7 @@ const resolveTimeout = 10 * time.Second
 // opener opens batches for the destination as it is at that moment.
 type opener struct {
 	buffer *buffer.Buffer
+	prefix string
 	dest   *destination.Destination
 	log    *slog.Logger
 	last   *atomic.Pointer[destination.Resolved] // of the last time BigQuery answered; start-up sets it
@@ -38,11 +39,21 @@ func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (c
 	} else {
 		o.last.Store(&res)
 	}
-	return o.buffer.Open(buffer.Opening{ID: id, IngestedAt: ingestedAt, Target: res.Target, Columns: res.Columns, Wants: o.dest.Wants})
+	return rows{o.buffer.Open(buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Target: res.Target, Columns: res.Columns, Wants: o.dest.Wants})}, nil
+}
+
+type rows struct{ *buffer.Batch }
+
+func (r rows) Append(ctx context.Context, work []consumer.Records) error {
+	slices := make([]buffer.Slice, len(work))
+	for i, w := range work {
+		slices[i] = buffer.Slice(w)
+	}
+	return r.Batch.Append(ctx, slices)
 }
 
 // Wait implements consumer.Buffers.
-func (o *opener) Wait(ctx context.Context) error { return o.buffer.WaitBelow(ctx) }
+func (o *opener) Wait(ctx context.Context) error { return o.buffer.Wait(ctx) }
 
 // marks keeps the group's marks beside the manifests.
 type marks struct{ store loader.ObjectStore }

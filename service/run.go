@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -108,9 +109,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.buffer, err = buffer.New(s.cfg.Buffer, s.cfg.Loader.Prefix, parts, buffer.NewMetrics(s.registry), s.log); err != nil {
-		return err
-	}
+	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
 	s.applier = applier{direct: loader.NewDirect(s.cfg.Loader, s.house), staged: merge.NewInserter(s.cfg.Loader.Bucket, s.house, s.log)}
 	s.pacer = &pacer{manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
 	return nil
@@ -147,11 +146,11 @@ func (s *service) sessions(ctx, work context.Context) error {
 
 func (s *service) runSession(ctx, work context.Context) error {
 	limits := consumer.Limits{
-		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.BufferMemory)/16, 1<<20), 32<<20)),
+		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.Memory)/16, 1<<20), 32<<20)),
 		MarksPrefix:   s.cfg.Loader.Prefix,
 	}
 	ports := consumer.Ports{
-		Buffers: &opener{buffer: s.buffer, dest: s.dest, log: s.log, last: s.metrics.resolved},
+		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, dest: s.dest, log: s.log, last: s.metrics.resolved},
 		Marks:   marks{s.store},
 		Pacer:   s.pacer,
 		Driver: func(offsets batch.Offsets) *batch.Driver {

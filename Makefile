@@ -1,0 +1,63 @@
+# `make help` lists the targets.
+SHELL := bash
+TAGS := disable_grpc_modules
+BIN := bin/tidemark
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: check
+check: vet test alone ## what CI runs: vet, all tests under the race detector, the root module alone
+
+.PHONY: vet
+vet: ## go vet of both modules, and gofmt
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	go vet ./... ./local/...
+
+.PHONY: test
+test: ## all tests under the race detector
+	go test -race ./... ./local/...
+
+.PHONY: alone
+alone: ## build and test the root module without the workspace, as releases are built
+	GOWORK=off CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/tidemark
+	GOWORK=off CGO_ENABLED=0 go test ./...
+
+.PHONY: build
+build: ## build bin/tidemark, static, without debug information
+	GOWORK=off CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o $(BIN) ./cmd/tidemark
+
+.PHONY: demo
+demo: ## run the local demo until Ctrl-C
+	go run ./local
+
+.PHONY: docs
+docs: ## regenerate docs/configuration.md and docs/metrics.md
+	go test ./service -run 'TestDocs' -update
+
+.PHONY: golden
+golden: ## rewrite golden files; review the diff as code
+	go test ./merge ./batch -update
+
+.PHONY: sqlcheck
+sqlcheck: ## analyze every statement with GoogleSQL itself (first build: minutes, 6 GB of memory)
+	cd sqlcheck && GOWORK=off go test ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzzer for a minute
+	@for f in $$(grep -ho 'func Fuzz[A-Za-z]*' model/*_test.go | cut -d' ' -f2); do go test ./model -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done
+
+.PHONY: bench
+bench: ## per-step benchmarks, ready for benchstat
+	go test ./model ./buffer ./loader -run '^$$' -bench . -benchmem -count 3
+
+.PHONY: lint
+lint: ## golangci-lint, at the version pinned here
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+
+.PHONY: image
+image: ## build the container image
+	docker build -t tidemark .

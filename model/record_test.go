@@ -48,8 +48,12 @@ func webProperties(r *rand.Rand, size int) string {
 		b.WriteString(`,"$set":{"email":"a@example.com","plan":"pro","seats":12},"$set_once":{"$initial_utm_source":"google"}`)
 	}
 	more := []func() string{
-		func() string { return fmt.Sprintf(`"$screen_height":%d,"$screen_width":%d`, r.IntN(2000), r.IntN(4000)) },
-		func() string { return fmt.Sprintf(`"$viewport_height":%d,"$is_identified":%t`, r.IntN(2000), r.IntN(2) == 0) },
+		func() string {
+			return fmt.Sprintf(`"$screen_height":%d,"$screen_width":%d`, r.IntN(2000), r.IntN(4000))
+		},
+		func() string {
+			return fmt.Sprintf(`"$viewport_height":%d,"$is_identified":%t`, r.IntN(2000), r.IntN(2) == 0)
+		},
 		func() string { return fmt.Sprintf(`"$device_id":%q`, uuidText(r)) },
 		func() string {
 			return fmt.Sprintf(`"$active_feature_flags":["new-checkout","beta-%d"],"$feature/new-checkout":"test"`, r.IntN(9))
@@ -58,9 +62,13 @@ func webProperties(r *rand.Rand, size int) string {
 			return `"$raw_user_agent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"`
 		},
 		func() string { return fmt.Sprintf(`"$geoip_latitude":%v,"$geoip_city_name":"Köln"`, r.Float64()*90) },
-		func() string { return fmt.Sprintf(`"$time":%d.%03d,"$referrer":null`, 1756000000+r.IntN(1e6), r.IntN(1000)) },
+		func() string {
+			return fmt.Sprintf(`"$time":%d.%03d,"$referrer":null`, 1756000000+r.IntN(1e6), r.IntN(1000))
+		},
 		func() string { return fmt.Sprintf(`"$prev_pageview_duration":%v`, r.Float64()*100) },
-		func() string { return `"$referring_domain":"www.google.com","utm_source":"google","utm_campaign":"sale_2026"` },
+		func() string {
+			return `"$referring_domain":"www.google.com","utm_source":"google","utm_campaign":"sale_2026"`
+		},
 	}
 	for i := 0; b.Len()+b.Len()/9 < size-60; i++ {
 		item := more[i%len(more)]()
@@ -79,8 +87,5 @@ func uuidText(r *rand.Rand) string {
 
 // escaped returns s as JSON.stringify writes a string.
 func escaped(s string) string {
-	s = strings.ReplaceAll(s, `\`, `\\`)
-	s = strings.ReplaceAll(s, `"`, `\"`)
-	s = strings.ReplaceAll(s, "\n", `\n`)
-	return `"` + s + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\b", `\b`).Replace(s) + `"`
 }

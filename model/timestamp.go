@@ -11,7 +11,7 @@ func parseTimestamp(t []byte) (micros int64, ok bool) {
 	}
 	year, month, day := pair(t, 0)*100+pair(t, 2), pair(t, 5), pair(t, 8)
 	hour, minute, second := pair(t, 11), pair(t, 14), pair(t, 17)
-	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) ||
+	if year > 9999 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) ||
 		hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/big"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,18 +56,18 @@ func canonical(dst []byte, value any) []byte {
 
 // canonicalNumber makes 1, 1.0 and 10e-1 equal, but not 2^53 and 2^53+1.
 func canonicalNumber(text string) string {
-	if integer, ok := new(big.Int).SetString(text, 10); ok && (integer.IsInt64() || integer.IsUint64()) {
-		return integer.String()
+	if integer, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return strconv.FormatInt(integer, 10) // -0 is 0
+	}
+	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return text
 	}
 	float, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return text // out of range
 	}
-	if float == 0 {
-		float = 0 // no negative zero
-	}
-	if integer, accuracy := big.NewFloat(float).Int(nil); accuracy == big.Exact && integer.IsInt64() {
-		return integer.String()
+	if float == math.Trunc(float) && math.Abs(float) < 1<<63 {
+		return strconv.FormatInt(int64(float), 10)
 	}
 	return strconv.FormatFloat(float, 'g', -1, 64)
 }

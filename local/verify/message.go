@@ -1,10 +1,12 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -83,6 +85,9 @@ func (m members) text(name string) (text string, ok bool) {
 	raw := m[name]
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : len(raw)-1]), true // what Unmarshal would return, in half the time
 	}
 	return text, json.Unmarshal(raw, &text) == nil
 }

@@ -34,8 +34,7 @@ type Client struct {
 }
 
 // New makes a client and calls nothing yet, except that it looks for ambient credentials unless options or an endpoint
-// make that unnecessary. options are credentials and transports for the library. ctx must outlive the client: credentials
-// are refreshed under it.
+// make that unnecessary. options are credentials and transports for the library. ctx bounds nothing that comes later.
 func New(ctx context.Context, cfg Config, log *slog.Logger, metrics *Metrics, options ...option.ClientOption) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

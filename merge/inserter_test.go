@@ -132,11 +132,13 @@ func TestInserter_StageMadeAgainAfterItsLoadIsNotUsed(t *testing.T) {
 		w := newWorld(t)
 		m := w.manifest()
 		w.refused = time.Now().Add(stageLife)
+		looks := 0
 		a := w.processOf(func(call string, effect func() error) error {
-			if call == "create" {
-				wait(stageLife + time.Hour)
+			err := effect()
+			if looks++; looks == 2 { // at the insert, at the load
+				wait(stageLife + 2*time.Hour)
 			}
-			return effect()
+			return err
 		})
 		var g errgroup.Group
 		g.Go(func() error {

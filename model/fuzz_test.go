@@ -29,6 +29,28 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzProperties leaves the message whole and fuzzes the properties: as the text
+// within the string, as the string's JSON text, and as a value of its own.
+func FuzzProperties(f *testing.F) {
+	for _, text := range []string{`{"$ip":"1","$set":{"a":"\\ud83d\n"},"$set_once":[1.5e3,-0]}`, `{"\u0024ip":"\"\\"}`, `{\"$ip\":\"1\\\"\"}`, `{\u0022a\u0022:\"\u005c\u0022\"}`} {
+		f.Add([]byte(text))
+	}
+	for _, c := range loadableCases() {
+		f.Add([]byte(c.doc))
+	}
+	d := NewDecoder(0)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > 9000 {
+			t.Skip("the oracle gives up at a depth of 10,000")
+		}
+		quoted, err := jsontext.AppendQuote(nil, string([]rune(string(text))))
+		require.NoError(t, err)
+		for _, v := range []string{string(quoted), `"` + string(text) + `"`, string(text)} {
+			requireAgreement(t, d, []byte(with(`"properties":`+v+`,"person_properties":`+v)))
+		}
+	})
+}
+
 // TestDecode_AgreesWithOracleOnDamagedRecords does with whole records what a
 // fuzzer rarely gets round to.
 func TestDecode_AgreesWithOracleOnDamagedRecords(t *testing.T) {

@@ -15,6 +15,9 @@ const (
 	pollMin = 500 * time.Millisecond
 	// pollErrors is how many looks in a row may fail before the caller is told.
 	pollErrors = 5
+	// patience is how long a job runs before the log mentions it, again and again: load jobs run in a shared pool without
+	// guarantees and may be PENDING for hours.
+	patience = 10 * time.Minute
 )
 
 // attempt is the n-th job of a [batch.JobRef] as BigQuery last showed it.
@@ -32,6 +35,12 @@ func attemptID(ref batch.JobRef, n int) string { return fmt.Sprintf("%s-g%d", re
 func (a *attempt) done() bool {
 	s := a.job.LastStatus()
 	return s != nil && s.Done()
+}
+
+// pending says whether the job has not even started.
+func (a *attempt) pending() bool {
+	s := a.job.LastStatus()
+	return s == nil || s.State == bigquery.Pending
 }
 
 // failed says whether an attempt that is done had an error. Only errorResult counts: a job that succeeded may list
@@ -136,7 +145,7 @@ func (c *Client) get(ctx context.Context, ref batch.JobRef, n int) (*attempt, er
 // wait polls the attempt until it is done. There is no limit on how long a job may take: as long as it can still
 // succeed nothing else may be submitted in its place, and giving up would only mean attaching again.
 func (c *Client) wait(ctx context.Context, a *attempt) error {
-	started, failures := time.Now(), 0
+	started, mentioned, failures := time.Now(), patience, 0
 	for every := pollMin; !a.done(); every = min(every*3/2, c.cfg.BigQueryPollMax) {
 		if err := pause(ctx, every); err != nil {
 			return fmt.Errorf("wait for job %s: %w", a.id, err)
@@ -145,6 +154,11 @@ func (c *Client) wait(ctx context.Context, a *attempt) error {
 			_, err := a.job.Status(ctx)
 			return err
 		})
+		waited := time.Since(started).Round(time.Second)
+		if waited >= mentioned {
+			mentioned = waited + patience
+			c.log.Warn("job is still not done", "job_id", a.id, "pending", a.pending(), "waited", waited)
+		}
 		if err == nil {
 			failures = 0
 			continue
@@ -153,7 +167,7 @@ func (c *Client) wait(ctx context.Context, a *attempt) error {
 		if failures++; failed.Permanent || failures == pollErrors {
 			return failed
 		}
-		c.log.Warn("state of a job not read", "job_id", a.id, "waited", time.Since(started).Round(time.Second), "err", failed)
+		c.log.Warn("state of a job not read", "job_id", a.id, "waited", waited, "err", failed)
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package warehouse
 
 import (
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"cloud.google.com/go/bigquery"
@@ -47,6 +49,7 @@ const (
 	reasonQuota    = "quotaExceeded"
 	reasonDenied   = "accessDenied"
 	reasonNotFound = "notFound"
+	reasonToken    = "credentials" // ours, there is no answer of BigQuery's
 )
 
 // classify wraps an error of the library. err must not be nil.
@@ -62,10 +65,24 @@ func classify(op, name string, err error) *Error {
 	case errors.As(err, &failed):
 		e.Reason, e.Message = failed.Reason, failed.Message
 		e.Permanent = !isTransient(e.Reason, e.Message)
+	case isTokenRefused(err):
+		e.Reason, e.Permanent = reasonToken, true
 	}
-	// Anything else never reached BigQuery or lost its answer: connection refused or reset, a deadline, a token that
-	// could not be fetched. All of these may heal.
+	// Anything else never reached BigQuery or lost its answer: connection refused or reset, a deadline. These may heal.
 	return e
+}
+
+// isTokenRefused says whether no request was made because the credentials are no longer good: a deleted service account,
+// a revoked key, no right to impersonate. The auth library's error (cloud.google.com/go/auth, type Error) says itself
+// whether it may pass; so do errors of the network, which the HTTP client wraps both in.
+func isTokenRefused(err error) bool {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var answer interface{ Temporary() bool }
+	var network net.Error
+	return errors.As(err, &answer) && !errors.As(err, &network) && !answer.Temporary()
 }
 
 func reasonOf(e *googleapi.Error) string {
@@ -102,6 +119,8 @@ func isTransient(reason, message string) bool {
 // Hint says what an operator can do, in words that stand by themselves on a status page.
 func (e *Error) Hint() string {
 	switch e.Reason {
+	case reasonToken:
+		return "the process has no usable Google credentials: check the service account, workload identity or GOOGLE_APPLICATION_CREDENTIALS"
 	case reasonDenied, "forbidden", "required", "authError":
 		return hintDenied(e)
 	case reasonNotFound:

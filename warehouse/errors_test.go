@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"testing"
 
@@ -12,6 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/googleapi"
 )
+
+// tokenError has the methods of the auth library's Error.
+type tokenError struct{ temporary bool }
+
+func (tokenError) Error() string     { return "auth: cannot fetch token: 400" }
+func (e tokenError) Temporary() bool { return e.temporary }
 
 // The texts are BigQuery's own, as its documentation and public issues quote them.
 func TestClassify(t *testing.T) {
@@ -56,6 +63,9 @@ func TestClassify(t *testing.T) {
 		{opCreateTable, answer(403, "accessDenied", "Access Denied: Dataset proj:ds: Permission bigquery.tables.create denied on dataset proj:ds (or it may not exist)."), true, "dataEditor"},
 
 		{"submit load job", &url.Error{Op: "Post", URL: "http://127.0.0.1:1", Err: io.EOF}, false, "network"},
+		{"submit load job", &url.Error{Op: "Post", Err: fmt.Errorf("token: %w", tokenError{temporary: false})}, true, "usable Google credentials"},
+		{"submit load job", &url.Error{Op: "Post", Err: tokenError{temporary: true}}, false, ""},
+		{"submit load job", &url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}, false, "network"},
 		{"submit load job", context.DeadlineExceeded, false, "did not answer"},
 	} {
 		e := classify(c.op, "proj.ds.events", c.err)

@@ -61,6 +61,8 @@ func TestMetrics_CountWhatThisReplicaSaw(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Query(t.Context(), batch.QueryJob{JobRef: batch.JobRef{Project: "proj", Location: "EU", Base: "q"}, SQL: "INSERT …"})
 		require.NoError(t, err)
+		_, err = c.Load(t.Context(), loadJob())
+		require.NoError(t, err, "done before: not counted again")
 		for result, want := range map[string]float64{resultOK: 1, resultTransient: 1, resultPermanent: 1} {
 			require.Equal(t, want, testutil.ToFloat64(c.metrics.jobs.WithLabelValues(kindLoad, result)), result)
 		}

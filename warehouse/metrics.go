@@ -45,7 +45,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"kind"}),
 		billed: auto.NewCounter(prometheus.CounterOpts{
 			Name: "tidemark_query_billed_bytes_total",
-			Help: "Bytes that BigQuery billed for the query jobs this replica saw succeed. Load jobs are free of charge.",
+			Help: "Bytes that BigQuery billed for the query jobs this replica saw succeed; two replicas that wait for one job both count it. Load jobs are free of charge.",
 		}),
 	}
 	for _, kind := range []string{kindLoad, kindQuery} {
@@ -60,16 +60,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 func (m *Metrics) submitted(kind string) { m.submittedJobs.WithLabelValues(kind).Inc() }
 
-// ended counts an attempt that is done. One that had failed before this call looked is not counted: whoever saw it fail
-// has counted it.
+// ended counts an attempt that is done. One that was done before this call looked is not counted: whoever saw it end has
+// counted it.
 func (m *Metrics) ended(kind string, a *attempt, before bool, failure *Error) {
 	switch {
+	case before:
 	case failure == nil:
 		r := a.result()
 		m.jobs.WithLabelValues(kind, resultOK).Inc()
 		m.duration.WithLabelValues(kind).Observe(r.Ended.Sub(r.Created).Seconds())
 		m.billed.Add(float64(r.Billed))
-	case before:
 	case failure.Permanent:
 		m.jobs.WithLabelValues(kind, resultPermanent).Inc()
 	default:

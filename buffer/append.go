@@ -3,9 +3,11 @@ package buffer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"tidemark/model"
 )
@@ -31,20 +33,21 @@ type worker struct {
 
 // Append decodes the records on all cores and keeps their rows. It returns when all are in, without waiting for memory,
 // and retains no record. Of duplicates in one call any may be kept. An error (ctx's, that of a part which could not be
-// stored, or [ErrDiscarded]) leaves the batch with some of the records; it must be discarded.
+// stored, [ErrDiscarded] or [ErrSealed]) leaves the batch with some of the records; it must be discarded.
 func (b *Batch) Append(ctx context.Context, work []Slice) error {
+	if b.sealed.Load() {
+		return fmt.Errorf("batch %s: %w", b.id, ErrSealed)
+	}
 	c := &cursor{work: work}
 	workers := min(cap(b.buffer.workers), c.chunks())
 	if workers <= 1 {
 		return b.appendChunks(ctx, c)
 	}
-	errs := make([]error, workers)
-	var wg sync.WaitGroup
-	for i := range workers {
-		wg.Go(func() { errs[i] = b.appendChunks(ctx, c) })
+	var g errgroup.Group
+	for range workers {
+		g.Go(func() error { return b.appendChunks(ctx, c) })
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return g.Wait()
 }
 
 // appendChunks works until the cursor is at its end.

@@ -17,12 +17,18 @@ const (
 	// maxParts is how many source URIs a load job may name,
 	// https://cloud.google.com/bigquery/quotas#load_jobs, 2026-09.
 	maxParts = 10_000
-	// fullParts leaves room for the teams that the records of one more poll add. (If they are more, tails share parts.)
+	// fullParts leaves room for the parts of one more poll, and for the tails.
 	fullParts = 9_000
+	// maxTails is how many teams' tails become parts of their own; more teams share parts.
+	maxTails = (maxParts - fullParts) / 2
 )
 
-// ErrDiscarded means that the batch was discarded.
-var ErrDiscarded = errors.New("batch was discarded")
+var (
+	// ErrDiscarded means that the batch was discarded.
+	ErrDiscarded = errors.New("batch was discarded")
+	// ErrSealed means that records came after [Batch.Finish], a fault of the caller: they would be lost.
+	ErrSealed = errors.New("batch is sealed")
+)
 
 // Opening is what a batch is opened with.
 type Opening struct {
@@ -53,9 +59,10 @@ type Batch struct {
 	teams     teams
 	rejects   rejects
 	days      days
-	bins      atomic.Int64 // with rows
 	handed    atomic.Int64 // parts handed over
+	shared    atomic.Int64 // of them, those of several teams
 	fixed     atomic.Int64 // bytes that only the end of the batch frees
+	sealed    atomic.Bool
 	discarded atomic.Bool
 	gone      chan struct{} // closed when discarded
 
@@ -97,7 +104,7 @@ func (b *Buffer) Open(o Opening) *Batch {
 // Full says that the batch must be sealed before its period ends, because of a limit: parts of one load job, partitions
 // one load job may write to, or memory that only the end of the batch frees.
 func (b *Batch) Full() bool {
-	return b.handed.Load()+b.bins.Load() >= fullParts || b.days.full() || b.crowds()
+	return b.handed.Load() >= fullParts || b.days.full() || b.crowds()
 }
 
 // crowds says that the seen uuids of the open batches leave too little memory for rows, and that this batch has at
@@ -142,10 +149,7 @@ func (b *Batch) enqueue(j *job) {
 		b.handed.Add(1)
 	}
 	b.buffer.jobs.Add(1)
-	b.buffer.encode.push(j)
-	if b.discarded.Load() {
-		b.sweep() // Discard may have looked into the queue before
-	}
+	b.buffer.put(&b.buffer.encode, j)
 }
 
 // ended notes what became of a job.

@@ -35,7 +35,6 @@ type bin struct {
 func (n *bin) reserve(size int64) (fresh bool) {
 	if n.rows == nil {
 		n.rows, fresh = newRows(&n.batch.buffer.budget, n.schema), true
-		n.batch.bins.Add(1)
 	}
 	n.rows.reserve(size)
 	return fresh
@@ -66,7 +65,6 @@ func (n *bin) take() *rows {
 	r.close()
 	n.rows = nil
 	n.size.Store(0)
-	n.batch.bins.Add(-1)
 	return r
 }
 

@@ -74,6 +74,11 @@ func (b *Buffer) Run(ctx context.Context) error {
 func (b *Buffer) Wait(ctx context.Context) error {
 	for {
 		freed := b.freed.next()
+		select {
+		case <-b.stopped:
+			return ErrStopped
+		default:
+		}
 		b.relieve()
 		if !b.budget.over() || b.jobs.Load() == 0 {
 			return nil
@@ -98,11 +103,22 @@ func (b *Buffer) relieve() {
 		return
 	}
 	defer b.relief.Unlock()
+	small := map[*Batch]*shared{}
 	for _, bin := range b.largest() {
 		if b.budget.relieved() {
-			return
+			break
 		}
-		bin.handOver(causeBudget)
+		if bin.reject || bin.size.Load() >= sharedBelow {
+			bin.handOver(causeBudget)
+			continue
+		}
+		if small[bin.batch] == nil {
+			small[bin.batch] = &shared{batch: bin.batch, target: int64(b.cfg.PartSize), cause: causeBudget}
+		}
+		small[bin.batch].add(bin)
+	}
+	for _, s := range small {
+		s.flush()
 	}
 }
 

@@ -14,6 +14,7 @@ var _ batch.Unfinished = (*Batch)(nil)
 // Finish implements [batch.Unfinished]: it hands over what is left, waits until every part is stored, and says what the
 // batch's records became. Its error is ctx's, that of a part which could not be stored, [ErrDiscarded] or [ErrStopped].
 func (b *Batch) Finish(ctx context.Context) (batch.Contents, error) {
+	b.sealed.Store(true)
 	b.buffer.forget(b)
 	b.handOverTails()
 	b.buffer.freed.broadcast()
@@ -35,48 +36,31 @@ func (b *Batch) Finish(ctx context.Context) (batch.Contents, error) {
 	}
 }
 
-// handOverTails makes parts of all rows that are left, and frees the seen uuids.
+// handOverTails makes parts of all rows that are left, a bounded number of them, and frees the seen uuids.
 func (b *Batch) handOverTails() {
 	all := b.teams.clear()
 	slices.SortFunc(all, func(x, y *team) int { return cmp.Compare(x.team, y.team) })
 	var tails []*bin
+	var total int64
 	for _, t := range all {
 		t.forget()
-		if t.size.Load() > 0 {
+		if size := t.size.Load(); size > 0 {
 			tails = append(tails, &t.bin)
+			total += size
 		}
 	}
 	b.rejects.handOver(causeSeal)
-	room := maxParts - int(b.handed.Load())
-	if len(tails) <= room {
+	if len(tails) <= maxTails {
 		for _, tail := range tails {
 			tail.handOver(causeSeal)
 		}
 		return
 	}
-	for i, tails := range shares(tails, max(1, room)) {
-		b.handOverShared(i, tails)
-	}
-}
-
-// shares cuts tails into at most n groups of about the same number.
-func shares(tails []*bin, n int) (groups [][]*bin) {
-	size := (len(tails) + n - 1) / n
-	return slices.Collect(slices.Chunk(tails, size))
-}
-
-// handOverShared makes one part of several teams' rows. It happens only when there are more teams than a load job can
-// have parts.
-func (b *Batch) handOverShared(number int, tails []*bin) {
-	j := &job{batch: b, number: number, schema: b.schema, cause: causeSeal}
+	s := &shared{batch: b, target: max(int64(b.buffer.cfg.PartSize), total/maxTails), cause: causeSeal}
 	for _, tail := range tails {
-		tail.mu.Lock()
-		if r := tail.take(); r != nil {
-			j.rows = append(j.rows, r)
-		}
-		tail.mu.Unlock()
+		s.add(tail)
 	}
-	b.enqueue(j)
+	s.flush()
 }
 
 // contents returns what the batch became; false while parts are on their way.

@@ -42,6 +42,14 @@ func (j *job) release() {
 	j.rows, j.data = nil, nil
 }
 
+// put hands a job on. [Batch.Discard] may have looked for the batch's jobs just before.
+func (b *Buffer) put(q *queue[*job], j *job) {
+	q.push(j)
+	if j.batch.discarded.Load() {
+		j.batch.sweep()
+	}
+}
+
 // each works off a queue until ctx ends.
 func (b *Buffer) each(ctx context.Context, q *queue[*job], work func(context.Context, *job) error) error {
 	for {
@@ -78,7 +86,7 @@ func (b *Buffer) encodeJob(_ context.Context, j *job) error {
 	b.metrics.encoded(j.cause, time.Since(start))
 	j.data = data
 	b.budget.held.Add(int64(cap(data)))
-	b.upload.push(j)
+	b.put(&b.upload, j)
 	return nil
 }
 

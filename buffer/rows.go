@@ -16,6 +16,7 @@ const (
 // rows will become one part: a builder and the records cut from it.
 type rows struct {
 	mem     account
+	own     int64 // bytes of the builder beside its allocations
 	builder *array.RecordBuilder
 	records []arrow.Record
 	count   int64 // rows in all
@@ -24,8 +25,8 @@ type rows struct {
 }
 
 func newRows(b *budget, schema *arrow.Schema) *rows {
-	r := &rows{mem: account{budget: b}}
-	r.mem.add(int64(schema.NumFields()) * columnBytes)
+	r := &rows{mem: account{budget: b}, own: int64(schema.NumFields()) * columnBytes}
+	r.mem.add(r.own)
 	r.builder = array.NewRecordBuilder(&r.mem, schema)
 	return r
 }
@@ -57,14 +58,11 @@ func (r *rows) close() {
 	r.mem.handedOver()
 }
 
-// release frees everything. It must be called once.
+// release frees closed rows. It must be called once.
 func (r *rows) release() {
-	if r.builder != nil {
-		r.builder.Release()
-	}
 	for _, rec := range r.records {
 		rec.Release()
 	}
-	r.mem.add(-r.mem.bytes.Load()) // of the builder itself; the rest is 0 by now
-	r.builder, r.records = nil, nil
+	r.records = nil
+	r.mem.add(-r.own)
 }

@@ -30,6 +30,9 @@ func encode(schema *arrow.Schema, recs []arrow.Record, codec compress.Compressio
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("encode parquet: %w", err)
 	}
+	if out.Cap() > out.Len()/4*5 { // the buffer doubles; the bytes may wait long for their upload
+		return bytes.Clone(out.Bytes()), nil
+	}
 	return out.Bytes(), nil
 }
 

@@ -1,0 +1,106 @@
+package buffer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"tidemark/batch"
+)
+
+func TestBatch_IsFullBeforeAJobHasTooManyPartitions(t *testing.T) {
+	f := start(t, testConfig(), &fakeParts{})
+	b := f.batch(columns())
+	onDay := func(n int) event {
+		e := makeEvent(1+int64(n%3), n, 1)
+		e.at = time.Date(2000, 1, 1, 23, 59, 59, 0, time.UTC).AddDate(0, 0, n)
+		return e
+	}
+	var events []event
+	for n := range fullDays - 1 {
+		events = append(events, onDay(n))
+	}
+	require.NoError(t, b.Append(t.Context(), poll(events...)))
+	require.False(t, b.Full())
+	events = events[:0]
+	for n := range maxDays - fullDays + 11 {
+		events = append(events, onDay(fullDays-1+n))
+	}
+	require.NoError(t, b.Append(t.Context(), poll(events...)))
+	require.True(t, b.Full())
+	contents, err := b.Finish(t.Context())
+	require.NoError(t, err)
+	check(t, contents)
+	require.EqualValues(t, maxDays, contents.Tables[0].Rows())
+	require.EqualValues(t, 10, contents.Counts.Rejected)
+	require.Equal(t, string(ReasonDays), f.parts.read(t, contents.Rejects[0])[0]["reason"])
+}
+
+func TestBatch_IsFullBeforeAJobHasTooManyParts(t *testing.T) {
+	cfg := testConfig()
+	cfg.PartSize = 1 << 20
+	f := start(t, cfg, &fakeParts{})
+	b := f.batch(columns())
+	b.handed.Add(fullParts - 1) // as if they had been handed over
+	require.NoError(t, b.Append(t.Context(), poll(makeEvent(1, 1, 1000))))
+	require.False(t, b.Full())
+	require.NoError(t, b.Append(t.Context(), poll(makeEvent(1, 2, 1<<19), makeEvent(1, 3, 1<<19))))
+	require.True(t, b.Full())
+	b.Discard()
+	f.requireEmpty(t)
+}
+
+func TestBatch_IsFullWhenSeenUUIDsTakeHalfTheBudget(t *testing.T) {
+	cfg := testConfig()
+	cfg.Memory, cfg.PartSize = 8<<20, 1<<20
+	f := start(t, cfg, &fakeParts{})
+	idle, b := f.batch(columns()), f.batch(columns())
+	n := 0
+	for ; !b.Full(); n += 5000 {
+		require.NoError(t, f.Wait(t.Context()))
+		var events []event
+		for i := range 5000 {
+			events = append(events, makeEvent(1, n+i, 1))
+		}
+		require.NoError(t, b.Append(t.Context(), poll(events...)))
+		require.Less(t, n, 1<<20)
+	}
+	require.False(t, idle.Full(), "it is not the one to seal")
+	require.Greater(t, n, 100_000, "about 25 bytes for each uuid")
+	contents, err := b.Finish(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, n, contents.Tables[0].Rows())
+	idle.Discard()
+	f.requireEmpty(t)
+}
+
+func TestBatch_TailsOfVeryManyTeamsShareParts(t *testing.T) {
+	cfg := testConfig()
+	cfg.PartSize = 1 << 20
+	f := start(t, cfg, &fakeParts{})
+	b := f.batch(columns())
+	b.wants = func(int64) bool { return true }
+	const teams = 5 * maxTails
+	var events []event
+	for n := range teams {
+		events = append(events, makeEvent(int64(1+n), n, 500))
+	}
+	require.NoError(t, b.Append(t.Context(), poll(events...)))
+	require.False(t, b.Full())
+	contents, err := b.Finish(t.Context())
+	require.NoError(t, err)
+	check(t, contents)
+	require.Equal(t, cmp.Diff(batch.Counts{Consumed: teams}, contents.Counts), "")
+	require.Less(t, len(contents.Tables[0].Parts), 10)
+	seen := map[string]bool{}
+	for i, p := range contents.Tables[0].Parts {
+		require.Equal(t, batch.PartObject("tm", b.id, "events", 0, i), p.Object)
+		for _, row := range f.parts.read(t, p) {
+			seen[row["team_id"]] = true
+		}
+	}
+	require.Len(t, seen, teams)
+	f.requireEmpty(t)
+}

@@ -1,0 +1,79 @@
+package buffer
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/stretchr/testify/require"
+)
+
+func TestUUIDSet_KnowsExactlyWhatWasAdded(t *testing.T) {
+	r := seeded(t)
+	var s uuidSet
+	var bytes int64
+	seen := map[uuid]bool{}
+	for range 50_000 {
+		var id uuid
+		if r.IntN(3) > 0 {
+			id = numbered(r.IntN(20_000)) // dense ones, which a weak hash would put side by side
+		} else if r.IntN(1000) > 0 {
+			id = randomUUID(r)
+		}
+		fresh, grown := s.add(&id)
+		bytes += grown
+		require.Equal(t, !seen[id], fresh)
+		seen[id] = true
+	}
+	require.Equal(t, bytes, s.size())
+	require.Less(t, bytes, int64(len(seen))*33)
+}
+
+func randomUUID(r *rand.Rand) (u uuid) {
+	for i := range u {
+		u[i] = byte(r.Uint32())
+	}
+	return u
+}
+
+func TestDayOf_RoundsDown(t *testing.T) {
+	require.EqualValues(t, 0, dayOf(0))
+	require.EqualValues(t, 0, dayOf(dayMicros-1))
+	require.EqualValues(t, 1, dayOf(dayMicros))
+	require.EqualValues(t, -1, dayOf(-1))
+	require.EqualValues(t, -1, dayOf(-dayMicros))
+	require.EqualValues(t, -2, dayOf(-dayMicros-1))
+}
+
+func TestSize_ReadsUnitsAndWritesThemBack(t *testing.T) {
+	for text, want := range map[string]Size{
+		"0": 0, "17": 17, "17B": 17, "64MiB": 64 << 20, "1GiB": 1 << 30, "1GB": 1e9, " 2 KiB ": 2048, "3TB": 3e12, "1TiB": 1 << 40,
+	} {
+		var s, again Size
+		require.NoError(t, s.Decode(text), text)
+		require.Equal(t, want, s)
+		require.NoError(t, again.Decode(s.String()))
+		require.Equal(t, want, again)
+	}
+	for _, text := range []string{"", "MiB", "-1", "1.5GiB", "1 GiBB", "1mib", "9999999TiB", "0x10"} {
+		require.Error(t, new(Size).Decode(text), text)
+	}
+	require.Equal(t, "64MiB", Size(64<<20).String())
+	require.Equal(t, "1GB", Size(1e9).String())
+}
+
+func TestConfig_DefaultsAreValid(t *testing.T) {
+	var c Config
+	require.NoError(t, envconfig.Process("TIDEMARK", &c))
+	require.NoError(t, c.Validate())
+	require.Equal(t, Config{1 << 30, 32 << 20, 16 << 20, "batch"}, c)
+}
+
+func TestConfig_ReportsAllFaultsTogether(t *testing.T) {
+	c := Config{Memory: 4 << 20, PartSize: 3 << 20, MaxRecordSize: 0, Deduplicate: "no"}
+	err := c.Validate()
+	require.ErrorContains(t, err, "TIDEMARK_BUFFER_MEMORY is 4MiB; want at least 8MiB")
+	require.ErrorContains(t, err, "TIDEMARK_PART_SIZE is 3MiB; want 1MiB up to half of TIDEMARK_BUFFER_MEMORY (4MiB)")
+	require.ErrorContains(t, err, "TIDEMARK_MAX_RECORD_SIZE is 0B; want 1B up to 24MiB and up to half of TIDEMARK_BUFFER_MEMORY (4MiB)")
+	require.ErrorContains(t, err, `TIDEMARK_DEDUPLICATE is "no"; want batch or off`)
+}

@@ -1,0 +1,6 @@
+// Package sqlcheck has GoogleSQL's own analyzer check every statement that tidemark sends, and the queries its
+// documentation shows. It is a module of its own, and not in go.work, because the analyzer takes minutes and some 6 GB of
+// memory to build:
+//
+//	cd sqlcheck && GOWORK=off go test ./...
+package sqlcheck

@@ -73,7 +73,8 @@ func classifyStatus(e *googleapi.Error) (permanent bool, hint string) {
 	switch e.Code {
 	case http.StatusForbidden:
 		// Quotas are 429 here, but other Google APIs and proxies report them as 403 with such a reason.
-		limited := len(e.Errors) > 0 && strings.HasSuffix(strings.ToLower(e.Errors[0].Reason), "ratelimitexceeded")
+		// The reason is read from the body, since the client does not parse that of a failed read.
+		limited := strings.Contains(strings.ToLower(e.Body), `ratelimitexceeded"`)
 		return !limited, hintRights
 	case http.StatusUnauthorized:
 		return true, hintToken

@@ -1,0 +1,76 @@
+package bigquery
+
+import (
+	"time"
+)
+
+// Config describes a server. The zero value keeps everything in memory on a free
+// port, runs jobs as fast as it can and refuses load jobs, for want of Objects.
+type Config struct {
+	// Dir keeps datasets, tables, rows and jobs in a file that survives Close; it is
+	// created when missing and belongs to one server at a time. Empty means memory.
+	Dir string
+
+	// Port is the loopback port; 0 means a free one.
+	Port int
+
+	// Objects is where load jobs read their sources from. The caller keeps it open
+	// until Close has returned.
+	Objects Objects
+
+	// Faults decides what goes wrong; nil means nothing does.
+	Faults Faults
+
+	// Now is the clock of job statistics, expirations, the daily quota and
+	// CURRENT_TIMESTAMP; nil means time.Now. How long a job waits is real time.
+	Now func() time.Time
+
+	// Async makes jobs.insert answer as soon as the job is accepted. Otherwise it
+	// waits up to insertWait for the job, so that a small one is DONE in the reply
+	// and spares the client its polling.
+	Async bool
+
+	// Pending and Running are how long every job stays in these states before it
+	// takes effect. A Faults adds to them for single jobs.
+	Pending, Running time.Duration
+
+	// LoadsPerTable is how many load jobs a table's name may have within a day;
+	// 0 means BigQuery's own limit.
+	LoadsPerTable int
+
+	// MemoryLimit bounds DuckDB's memory, as "2GB"; beyond it DuckDB spills to
+	// disk. Empty means 2GB.
+	MemoryLimit string
+
+	// Threads is how many DuckDB uses; 0 means one per core.
+	Threads int
+}
+
+const (
+	// insertWait is how long jobs.insert waits for the job unless Config.Async.
+	insertWait = 500 * time.Millisecond
+
+	// loadsPerTable is BigQuery's limit of load jobs per table and day, failed ones
+	// included (docs.cloud.google.com/bigquery/quotas#load_jobs, 2026-08-22).
+	loadsPerTable = 1500
+
+	// defaultMemoryLimit leaves a small machine room for the rest of the process.
+	defaultMemoryLimit = "2GB"
+)
+
+// withDefaults fills in what the zero value stands for.
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Faults == nil {
+		c.Faults = NewFaultScript()
+	}
+	if c.LoadsPerTable == 0 {
+		c.LoadsPerTable = loadsPerTable
+	}
+	if c.MemoryLimit == "" {
+		c.MemoryLimit = defaultMemoryLimit
+	}
+	return c
+}

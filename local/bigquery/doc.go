@@ -1,0 +1,2 @@
+// Package bigquery runs BigQuery inside the process.
+package bigquery

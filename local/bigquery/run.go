@@ -1,0 +1,209 @@
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	bq "google.golang.org/api/bigquery/v2"
+)
+
+// errClosing ends jobs when the server is closed; they stay as they were recorded
+// and are run anew on reopening.
+var errClosing = errors.New("bigquery: server is closing")
+
+// accept makes a job of the work: it takes the ID, records the job, for BigQuery
+// does not forget one that it has accepted, and sets it going.
+func (s *Server) accept(ctx context.Context, key jobKey, config *bq.JobConfiguration, w work) (*job, error) {
+	if err := checkName("job", key.id, jobPattern); err != nil {
+		return nil, err
+	}
+	now := s.cfg.Now()
+	j := newJob(key, config, w, now)
+	if err := s.jobs.add(j); err != nil {
+		return nil, err
+	}
+	if w.kind() == kindLoad {
+		j.denied = !s.quota.admit(w.writes()[0], now)
+	}
+	err := s.store.transact(context.WithoutCancel(ctx), func(t *txn) error {
+		return t.putJob(ctx, j.seq, false, j.snapshot())
+	})
+	if err != nil {
+		s.jobs.remove(j)
+		return nil, fmt.Errorf("record job %s: %w", key.id, err)
+	}
+	s.start(j)
+	return j, nil
+}
+
+// putJob records the job as accepted or done.
+func (t *txn) putJob(ctx context.Context, seq int64, done bool, record *bq.Job) error {
+	_, err := t.exec(context.WithoutCancel(ctx), `INSERT INTO "$catalog".jobs VALUES (?, ?, ?)`, seq, done, mustJSON(record))
+	return err
+}
+
+// start runs the job in a goroutine that close waits for.
+func (s *Server) start(j *job) {
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	j.cancel = cancel
+	s.running.Go(func() {
+		defer cancel(nil)
+		s.runJob(ctx, j)
+	})
+}
+
+// runJob takes the job from PENDING to DONE, unless the server is closed.
+func (s *Server) runJob(ctx context.Context, j *job) {
+	fault := s.cfg.Faults.Job(j.call())
+	if limit := j.record.Configuration.JobTimeoutMs; limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, time.Duration(limit)*time.Millisecond, newError("timeout", "Job timed out after %d ms", limit))
+		defer stop()
+	}
+	err := pause(ctx, s.cfg.Pending+fault.Pending, fault.HoldPending)
+	if err == nil {
+		err = s.runStarted(ctx, j, fault)
+	}
+	if err == nil || errors.Is(context.Cause(ctx), errClosing) {
+		return
+	}
+	s.fail(j, asAPIError(err))
+}
+
+// runStarted is the RUNNING part. The job has its effect at the end of it.
+func (s *Server) runStarted(ctx context.Context, j *job, fault JobFault) error {
+	j.setRunning(s.cfg.Now())
+	if transaction, ok := j.work.(interface{ mutates() []tableRef }); ok {
+		release, err := s.jobs.begin(transaction.mutates())
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := pause(ctx, s.cfg.Running+fault.Running, fault.HoldRunning); err != nil {
+		return err
+	}
+	if j.denied {
+		return s.quota.exceeded(refOf(j.record.Configuration.Load.DestinationTable))
+	}
+	if fault.Reason != "" {
+		return injectedError(fault)
+	}
+	release, err := s.locks.acquire(ctx, j.work.writes())
+	if err != nil {
+		return err
+	}
+	defer release()
+	return s.effect(ctx, j)
+}
+
+func injectedError(fault JobFault) error {
+	message := fault.Message
+	if message == "" {
+		message = "injected " + fault.Reason
+	}
+	return newError(fault.Reason, "%s", message)
+}
+
+// effect does the work and records it in one transaction: were they two, a crash
+// in between would have the job's ID run twice.
+func (s *Server) effect(ctx context.Context, j *job) error {
+	record := j.snapshot()
+	var res *result
+	err := s.store.transact(ctx, func(t *txn) error {
+		stats := *record.Statistics
+		var err error
+		if res, err = j.work.run(ctx, t, &stats); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause // whatever DuckDB calls an interruption
+			}
+			return err
+		}
+		s.setEnd(&stats)
+		record.Statistics, record.Status = &stats, &bq.JobStatus{State: stateDone}
+		return s.putEnd(ctx, t, j, record, res)
+	})
+	if err != nil {
+		return err
+	}
+	if res != nil {
+		s.jobs.keepResult(j)
+	}
+	j.setDone(record, res)
+	return nil
+}
+
+// putEnd records the job and, for a script, its children.
+func (s *Server) putEnd(ctx context.Context, t *txn, j *job, record *bq.Job, res *result) error {
+	if res != nil {
+		for i, child := range res.children {
+			done := childJob(s.jobs.next(), record, i, child)
+			t.onCommit(func() { _ = s.jobs.add(done) }) // the name is the parent's own
+			if err := t.putJob(ctx, done.seq, true, done.snapshot()); err != nil {
+				return err
+			}
+		}
+		record.Statistics.NumChildJobs = int64(len(res.children))
+	}
+	return t.putJob(ctx, j.seq, true, record)
+}
+
+// setEnd keeps the times in order even if the clock is not.
+func (s *Server) setEnd(stats *bq.JobStatistics) {
+	stats.EndTime = max(s.cfg.Now().UnixMilli(), stats.StartTime, stats.CreationTime)
+}
+
+// fail records that the job did nothing and why. If even that cannot be recorded
+// the job stays unfinished and is run anew on reopening.
+func (s *Server) fail(j *job, cause *apiError) {
+	record := j.snapshot()
+	stats := *record.Statistics
+	s.setEnd(&stats)
+	record.Statistics = &stats
+	record.Status = &bq.JobStatus{State: stateDone, ErrorResult: cause.proto(), Errors: []*bq.ErrorProto{cause.proto()}}
+	ctx := context.WithoutCancel(s.ctx)
+	err := s.store.transact(ctx, func(t *txn) error { return t.putJob(ctx, j.seq, true, record) })
+	if err != nil {
+		record.Status.Errors = append(record.Status.Errors, asAPIError(err).proto())
+	}
+	j.setDone(record, nil)
+}
+
+// call is the job as faults see it.
+func (j *job) call() JobCall {
+	var names []string
+	for _, ref := range j.work.writes() {
+		names = append(names, ref.table)
+	}
+	slices.Sort(names)
+	return JobCall{
+		Project: j.key.project, Location: j.key.location, JobID: j.key.id,
+		Kind: j.work.kind(), Tables: slices.Compact(names),
+	}
+}
+
+// begin notes the tables that a transaction changes until release, or aborts it:
+// of two transactions that change a table at the same time BigQuery cancels one
+// (docs.cloud.google.com/bigquery/docs/transactions#transaction_concurrency).
+func (r *jobs) begin(tables []tableRef) (release func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ref := range tables {
+		if r.busy[ref] > 0 {
+			return nil, invalidQuery("Transaction is aborted due to concurrent update against table %s", ref)
+		}
+	}
+	for _, ref := range tables {
+		r.busy[ref]++
+	}
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, ref := range tables {
+			r.busy[ref]--
+		}
+	}, nil
+}

@@ -1,0 +1,261 @@
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	bq "google.golang.org/api/bigquery/v2"
+)
+
+func refOf(r *bq.TableReference) tableRef {
+	return tableRef{r.ProjectId, r.DatasetId, r.TableId}
+}
+
+func (s *Server) tablesInsert(ctx context.Context, r *request) (any, error) {
+	var table bq.Table
+	if err := r.decode(&table); err != nil {
+		return nil, err
+	}
+	if table.TableReference == nil {
+		return nil, invalid("Required parameter is missing: tableReference")
+	}
+	ref := tableRef{r.project, r.dataset, table.TableReference.TableId}
+	if err := s.sweep(ctx); err != nil {
+		return nil, err
+	}
+	release, err := s.locks.acquire(ctx, []tableRef{ref})
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	s.catalog.write.Lock()
+	defer s.catalog.write.Unlock()
+	err = s.store.transact(ctx, func(t *txn) error { return s.createTable(ctx, t, ref, &table) })
+	return &table, err
+}
+
+// createTable creates the table and completes its record. The caller holds the
+// table's lock and the catalog's.
+func (s *Server) createTable(ctx context.Context, t *txn, ref tableRef, table *bq.Table) error {
+	if err := checkName("table", ref.table, tablePattern); err != nil {
+		return err
+	}
+	dataset, err := s.catalog.dataset(ref.parent())
+	if err != nil {
+		return err
+	}
+	if _, err := s.catalog.table(ref); err == nil {
+		return newError("duplicate", "Already Exists: Table %s", ref)
+	}
+	if err := checkTable(table); err != nil {
+		return err
+	}
+	table.Kind, table.Id, table.Type = "bigquery#table", ref.String(), "TABLE"
+	table.TableReference = &bq.TableReference{ProjectId: ref.project, DatasetId: ref.dataset, TableId: ref.table}
+	table.Location = dataset.Location
+	table.CreationTime = s.cfg.Now().UnixMilli()
+	if table.ExpirationTime == 0 && dataset.DefaultTableExpirationMs > 0 {
+		table.ExpirationTime = table.CreationTime + dataset.DefaultTableExpirationMs
+	}
+	if table.ExpirationTime != 0 && table.ExpirationTime <= table.CreationTime {
+		return invalid("Invalid value for expirationTime: it is in the past")
+	}
+	columns := make([]string, len(table.Schema.Fields))
+	for i, field := range table.Schema.Fields {
+		columns[i] = columnDDL(field)
+	}
+	// One that has expired may still be there.
+	statement := "CREATE OR REPLACE TABLE " + ref.physical() + " (" + strings.Join(columns, ", ") + ")"
+	if _, err := t.exec(ctx, statement); err != nil {
+		return err
+	}
+	return s.catalog.putTable(ctx, t, ref, table)
+}
+
+// columnDDL defines a column. An array is never NULL in BigQuery; here it may be,
+// and is read as empty.
+func columnDDL(field *bq.TableFieldSchema) string {
+	column := ident(field.Name) + " " + fieldDuckType(field)
+	if field.Mode == modeRequired {
+		column += " NOT NULL"
+	}
+	return column
+}
+
+// checkTable refuses what is not covered, and normalizes the schema.
+func checkTable(table *bq.Table) error {
+	if table.View != nil || table.MaterializedView != nil || table.ExternalDataConfiguration != nil ||
+		table.SnapshotDefinition != nil || table.CloneDefinition != nil || table.BiglakeConfiguration != nil {
+		return notImplemented("tables other than plain ones (view, external, snapshot, clone)")
+	}
+	if table.RangePartitioning != nil || table.EncryptionConfiguration != nil || table.TableConstraints != nil || table.DefaultCollation != "" {
+		return notImplemented("range partitioning, encryption keys, constraints and collations of tables")
+	}
+	if err := normalizeSchema(table.Schema); err != nil {
+		return err
+	}
+	if err := checkPartitioning(table); err != nil {
+		return err
+	}
+	return checkClustering(table)
+}
+
+func checkPartitioning(table *bq.Table) error {
+	p := table.TimePartitioning
+	if p == nil {
+		return nil
+	}
+	if p.Type != "DAY" || p.Field == "" || p.RequirePartitionFilter || table.RequirePartitionFilter {
+		return notImplemented("partitioning other than by the DAY of a field, and required partition filters")
+	}
+	field := fieldNamed(table.Schema, p.Field)
+	if field == nil {
+		return invalid("The field specified for partitioning cannot be found in the schema: %s", p.Field)
+	}
+	if field.Mode == modeRepeated || field.Type != typeTimestamp && field.Type != typeDate && field.Type != typeDateTime {
+		return invalid("The field specified for partitioning must be TIMESTAMP, DATE or DATETIME: %s", p.Field)
+	}
+	return nil
+}
+
+// maxClustering is the number of columns a table may be clustered by
+// (docs.cloud.google.com/bigquery/docs/clustered-tables#limitations).
+const maxClustering = 4
+
+func checkClustering(table *bq.Table) error {
+	if table.Clustering == nil {
+		return nil
+	}
+	if len(table.Clustering.Fields) > maxClustering {
+		return invalid("Too many clustering columns: %d, at most %d", len(table.Clustering.Fields), maxClustering)
+	}
+	for _, name := range table.Clustering.Fields {
+		field := fieldNamed(table.Schema, name)
+		switch {
+		case field == nil:
+			return invalid("The field specified for clustering cannot be found in the schema: %s", name)
+		case field.Mode == modeRepeated, field.Type == typeJSON, field.Type == typeFloat, field.Type == typeBytes, field.Type == typeTime:
+			return invalid("The field %s of type %s cannot be clustered by", name, field.Type)
+		}
+	}
+	return nil
+}
+
+func (s *Server) tablesGet(ctx context.Context, r *request) (any, error) {
+	record, err := s.catalog.table(r.tableRef())
+	if err != nil {
+		return nil, err
+	}
+	table := *record
+	rows, err := s.countRows(ctx, r.tableRef())
+	table.NumRows = uint64(rows)
+	table.ForceSendFields = []string{"NumRows"}
+	return &table, err
+}
+
+// countRows counts what is committed. A table dropped meanwhile is not found.
+func (s *Server) countRows(ctx context.Context, ref tableRef) (n int64, err error) {
+	err = s.store.transact(ctx, func(t *txn) error {
+		n, err = t.count(ctx, "SELECT count(*) FROM "+ref.physical())
+		return err
+	})
+	if err != nil {
+		if _, gone := s.catalog.table(ref); gone != nil {
+			return 0, gone
+		}
+	}
+	return n, err
+}
+
+func (s *Server) tablesList(_ context.Context, r *request) (any, error) {
+	if _, err := s.catalog.dataset(r.datasetRef()); err != nil {
+		return nil, err
+	}
+	all := s.catalog.tablesOf(r.datasetRef(), false)
+	from, to, next, err := page(r, len(all), defaultList)
+	if err != nil {
+		return nil, err
+	}
+	list := &bq.TableList{Kind: "bigquery#tableList", NextPageToken: next, TotalItems: int64(len(all))}
+	for _, t := range all[from:to] {
+		list.Tables = append(list.Tables, &bq.TableListTables{
+			Kind: t.Kind, Id: t.Id, TableReference: t.TableReference, Type: t.Type,
+			CreationTime: t.CreationTime, ExpirationTime: t.ExpirationTime, FriendlyName: t.FriendlyName,
+			Labels: t.Labels, TimePartitioning: t.TimePartitioning, Clustering: t.Clustering,
+		})
+	}
+	return list, nil
+}
+
+func (s *Server) tablesDelete(ctx context.Context, r *request) (any, error) {
+	ref := r.tableRef()
+	release, err := s.locks.acquire(ctx, []tableRef{ref})
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	s.catalog.write.Lock()
+	defer s.catalog.write.Unlock()
+	if _, err := s.catalog.table(ref); err != nil {
+		return nil, err
+	}
+	return nil, s.store.transact(ctx, func(t *txn) error { return s.dropTable(ctx, t, ref) })
+}
+
+// dropTable removes the table. The caller holds the table's lock and the catalog's.
+func (s *Server) dropTable(ctx context.Context, t *txn, ref tableRef) error {
+	if _, err := t.exec(ctx, "DROP TABLE IF EXISTS "+ref.physical()); err != nil {
+		return err
+	}
+	return s.catalog.putTable(ctx, t, ref, nil)
+}
+
+// sweep drops the tables whose time is up, which nobody has seen since.
+func (s *Server) sweep(ctx context.Context) error {
+	refs := s.catalog.expiredTables()
+	if len(refs) == 0 {
+		return nil
+	}
+	release, err := s.locks.acquire(ctx, refs)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.catalog.write.Lock()
+	defer s.catalog.write.Unlock()
+	return s.store.transact(ctx, func(t *txn) error {
+		for _, ref := range refs {
+			// Another may have been created in its place before the locks were taken.
+			if _, err := s.catalog.table(ref); err == nil {
+				continue
+			}
+			if err := s.dropTable(ctx, t, ref); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// tablesTestIamPermissions grants all that is asked for.
+func (s *Server) tablesTestIamPermissions(_ context.Context, r *request) (any, error) {
+	name, method, _ := strings.Cut(r.table, ":")
+	if method != "testIamPermissions" {
+		return nil, notImplemented("POST %s", r.path)
+	}
+	if _, err := s.catalog.table(tableRef{r.project, r.dataset, name}); err != nil {
+		return nil, err
+	}
+	var asked bq.TestIamPermissionsRequest
+	if err := r.decode(&asked); err != nil {
+		return nil, err
+	}
+	return &bq.TestIamPermissionsResponse{Permissions: asked.Permissions}, nil
+}
+
+// isNotFound tells whether the error is BigQuery's notFound.
+func isNotFound(err error) bool {
+	var e *apiError
+	return errors.As(err, &e) && e.reason == "notFound"
+}

@@ -176,7 +176,8 @@ func rejectCases() []messageCase {
 	for _, v := range []string{`null`, `0`, `-2`, `2.0`, `2e0`, `true`, `""`, `"x"`, `" 2"`, `"+2"`, `"02"`, `[2]`, `9223372036854775808`, `"18446744073709551618"`, `99999999999999999999`} {
 		cases = append(cases, rejected(ReasonTeam, strings.Replace(with(""), `"team_id":2`, `"team_id":`+v, 1)))
 	}
-	for _, v := range []string{`null`, `1`, `""`, `"0198f0a31b2c7f008d115a0d2f4e6c77"`, `"0198f0a3-1b2c-7f00-8d11-5a0d2f4e6c7g"`, `"{198f0a3-1b2c-7f00-8d11-5a0d2f4e6c7}"`, `"0198f0a3-1b2c-7f00-8d115-a0d2f4e6c77"`} {
+	for _, v := range []string{`null`, `1`, `""`, `"0198f0a31b2c7f008d115a0d2f4e6c77"`, `"0198f0a3-1b2c-7f00-8d11-5a0d2f4e6c7g"`, `"{198f0a3-1b2c-7f00-8d11-5a0d2f4e6c7}"`, `"0198f0a3-1b2c-7f00-8d115-a0d2f4e6c77"`,
+		`"0198f0a3-1b2c-7f00-8d11-5a0d2f4-6c77"`, `"-198f0a3-1b2c-7f00-8d11-5a0d2f4e6c77"`} {
 		cases = append(cases, rejected(ReasonUUID, strings.Replace(with(""), `"`+testUUID+`"`, v, 1)))
 	}
 	for _, v := range []string{`null`, `1788266096`, `""`, `"2026-02-29 00:00:00"`, `["2026-09-01 12:34:56"]`} {

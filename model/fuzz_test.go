@@ -29,10 +29,11 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzProperties leaves the message whole and fuzzes the properties: as the text
-// within the string, as the string's JSON text, and as a value of its own.
-func FuzzProperties(f *testing.F) {
-	for _, text := range []string{`{"$ip":"1","$set":{"a":"\\ud83d\n"},"$set_once":[1.5e3,-0]}`, `{"\u0024ip":"\"\\"}`, `{\"$ip\":\"1\\\"\"}`, `{\u0022a\u0022:\"\u005c\u0022\"}`} {
+// FuzzValues leaves the message whole and fuzzes the value of every member: as
+// the text within a string, as the string's JSON text, and as JSON of its own.
+func FuzzValues(f *testing.F) {
+	for _, text := range []string{`{"$ip":"1","$set":{"a":"\\ud83d\n"},"$set_once":[1.5e3,-0]}`, `{"\u0024ip":"\"\\"}`, `{\"$ip\":\"1\\\"\"}`,
+		`{\u0022a\u0022:\"\u005c\u0022\"}`, testUUID, "2026-09-01T12:34:56.789+00:00", "9223372036854775807", "true"} {
 		f.Add([]byte(text))
 	}
 	for _, c := range loadableCases() {
@@ -46,7 +47,10 @@ func FuzzProperties(f *testing.F) {
 		quoted, err := jsontext.AppendQuote(nil, string([]rune(string(text))))
 		require.NoError(t, err)
 		for _, v := range []string{string(quoted), `"` + string(text) + `"`, string(text)} {
-			requireAgreement(t, d, []byte(with(`"properties":`+v+`,"person_properties":`+v)))
+			requireAgreement(t, d, []byte(with(`"event":`+v+`,"properties":`+v+`,"person_properties":`+v+`,"created_at":`+v+`,"historical_migration":`+v)))
+			for _, name := range []string{"team_id", "uuid", "timestamp"} {
+				requireAgreement(t, d, []byte(with(`"`+name+`":`+v)))
+			}
 		}
 	})
 }

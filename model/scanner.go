@@ -28,6 +28,7 @@ type scanner struct {
 	// over instead of scanned. Positions are or'ed with hard for a string that has
 	// to be scanned all the same. Nil if there is no such index.
 	quotes []uint32
+	quote  int // how many of them are behind pos
 
 	stack []byte // the brackets that are open in the value being scanned
 	depth int    // the deepest nesting of that value
@@ -42,7 +43,7 @@ type scanner struct {
 const hard = 1 << 31
 
 func (s *scanner) reset(text []byte, quotes []uint32) {
-	s.text, s.pos, s.quotes = text, 0, quotes
+	s.text, s.pos, s.quotes, s.quote = text, 0, quotes, 0
 	s.depth, s.escaped, s.mend, s.unfit = 0, false, false, false
 }
 

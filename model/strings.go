@@ -5,11 +5,11 @@ func (s *scanner) str() bool {
 	if s.quotes == nil {
 		return s.scanString()
 	}
-	if len(s.quotes) < 2 {
+	if s.quote+1 >= len(s.quotes) {
 		return false // no closing quote
 	}
-	open, end := s.quotes[0], s.quotes[1]
-	s.quotes = s.quotes[2:]
+	open, end := s.quotes[s.quote], s.quotes[s.quote+1]
+	s.quote += 2
 	if open&hard != 0 {
 		return s.scanString()
 	}

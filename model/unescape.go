@@ -25,16 +25,32 @@ func (d *Decoder) str() (text []byte, ok bool) {
 }
 
 // unescape decodes a string that starts at start and has its first backslash at
-// i; high is what plain said of the text between. Properties are JSON within such
-// a string, and most of a decoder's time goes into this loop and the one over its
-// result. So it does what it can for the latter in passing: it notes where the
-// quotes are.
+// i; high is what plain said of the text between.
+func (d *Decoder) unescape(start, i int, high uint64) (text []byte, ok bool) {
+	s, dst := &d.in, d.arena[d.used:]
+	end, j, n, high := d.unescapeRest(i, copy(dst, s.text[start:i]), high)
+	s.pos = end
+	if end >= len(s.text) || s.text[end] != '"' {
+		return nil, false
+	}
+	s.pos++
+	d.used += j
+	return d.finish(dst[:j:j], high, d.index[:n]), true
+}
+
+// unescapeRest decodes from i of the message to j of the free arena, and returns
+// where it stopped in both, at the closing quote or a fault; how many quotes it
+// noted in the index; and high or'ed with the text.
+//
+// Properties are JSON within a string, and most of a decoder's time goes into
+// this loop and the one over its result. So it does what it can for the latter in
+// passing: it notes where the quotes are. In such text nearly every escape is a
+// quote, and the end of a name or value is soon followed by the next one's start.
 //
 // An escape is at least as long as what it stands for, so the arena, a word
 // longer than the message, has room even for a whole word at the end.
-func (d *Decoder) unescape(start, i int, high uint64) (text []byte, ok bool) {
+func (d *Decoder) unescapeRest(i, j int, high uint64) (end, length, n int, or uint64) {
 	src, dst, quotes := d.in.text, d.arena[d.used:], d.index
-	j, n := copy(dst, src[start:i]), 0
 	for i < len(src) {
 		if i+8 <= len(src) {
 			w := word(src, i)
@@ -56,25 +72,25 @@ func (d *Decoder) unescape(start, i int, high uint64) (text []byte, ok bool) {
 		if src[i] != '\\' {
 			break
 		}
-		if i+1 < len(src) && src[i+1] == '"' {
-			dst[j] = '"'
-			quotes[n] = uint32(j)
-			i, j, n = i+2, j+1, n+1
+		if !escapedQuote(src, i) {
+			before := i
+			if i, j, n = d.unescapeOther(i, j, n); i == before {
+				break
+			}
 			continue
 		}
-		before := i
-		if i, j, n = d.unescapeOther(i, j, n); i == before {
-			break
+		dst[j], quotes[n] = '"', uint32(j)
+		i, j, n = i+2, j+1, n+1
+		if escapedQuote(src, i+1) && (src[i] == ':' || src[i] == ',') {
+			dst[j], dst[j+1], quotes[n] = src[i], '"', uint32(j+1)
+			i, j, n = i+3, j+2, n+1
 		}
 	}
-	d.in.pos = i
-	if i >= len(src) || src[i] != '"' {
-		return nil, false
-	}
-	d.in.pos++
-	d.used += j
-	return d.finish(dst[:j:j], high, quotes[:n]), true
+	return i, j, n, high
 }
+
+// escapedQuote says whether t has \" at i.
+func escapedQuote(t []byte, i int) bool { return i+1 < len(t) && t[i] == '\\' && t[i+1] == '"' }
 
 // finish makes the decoded text valid UTF-8 and keeps the index of its quotes if
 // that did not move them.

@@ -7,8 +7,9 @@ func parseUUID(text []byte, id *[16]byte) bool {
 	}
 	i := 0
 	for n := range id {
-		if text[i] == '-' {
-			i++
+		switch n {
+		case 4, 6, 8, 10:
+			i++ // a dash that was looked at above
 		}
 		high, ok := hexDigit(text[i])
 		low, ok2 := hexDigit(text[i+1])

@@ -1,0 +1,27 @@
+package model
+
+import (
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/require"
+)
+
+// A dash too many once made parseUUID read behind the end.
+func TestParseUUID_AnyByteAnywhere(t *testing.T) {
+	for i := range len(testUUID) {
+		for c := range 256 {
+			text := []byte(testUUID)
+			text[i] = byte(c)
+			var got [16]byte
+			ok := parseUUID(text, &got)
+			quoted, err := jsontext.AppendQuote(nil, string([]rune(string(text))))
+			require.NoError(t, err)
+			_, want, wantOK := oracleUUID(quoted)
+			require.Equal(t, wantOK, ok, "%q", text)
+			if ok {
+				require.Equal(t, want, got)
+			}
+		}
+	}
+}

@@ -110,7 +110,8 @@ func (i *Inserter) fill(ctx context.Context, s stage) (there, loaded bool, err e
 		return false, false, fmt.Errorf("job %s loaded %d rows into the stage and the parts have %d: %w", load.ID, load.Rows, s.table.Rows(), batch.ErrMiscount)
 	}
 	// A process that slept between its look at the load and CreateStage may have made the table again, empty, after it
-	// had expired. Such a table is younger than the load.
+	// had expired. Such a table is younger than the load. (Two processes that sleep for days, one there and one between
+	// this look and the INSERT, are caught only by the count of the INSERT's rows.)
 	created, exists, err := i.warehouse.CreatedAt(ctx, target.Project, target.Dataset, s.name())
 	return exists && !created.After(load.Ended), !found, err
 }

@@ -72,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (s *Stack, err error) {
 	if s.BigQuery, err = bigquery.Start(ctx, cfg.BigQuery); err != nil {
 		return s, err
 	}
-	if err = s.BigQuery.CreateDataset(Project, Dataset, Location); err != nil {
+	if err = s.BigQuery.CreateDataset(ctx, Project, Dataset, Location); err != nil {
 		return s, err
 	}
 	s.Client, err = gbq.NewClient(ctx, Project, option.WithEndpoint(s.BigQuery.Endpoint()+"/bigquery/v2/"), option.WithoutAuthentication())

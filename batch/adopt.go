@@ -147,13 +147,26 @@ func (d *Driver) hold(ctx context.Context, tp TopicPartition, o GroupOffset, met
 		if slices.Contains(d.batches, e) {
 			continue
 		}
-		d.batches = append(d.batches, e)
-		if err := d.drive(ctx, e); err != nil {
-			return err
+		if e.driven {
+			e = d.again(e)
 		}
+		d.batches = append(d.batches, e)
 	}
+	d.drive()
 	d.publish()
 	return nil
+}
+
+// again returns a new entry for a batch that came to its end here, because no held partition named it, while Assign was
+// reading: the partition that is being taken over does name it and is still to be committed. d.mu is held.
+func (d *Driver) again(e *entry) *entry {
+	next := e.state
+	if next == Committed {
+		next = Applied // it was; the new partition was not committed
+	}
+	n := &entry{manifest: e.manifest, prepared: e.prepared, state: Found, since: time.Now()}
+	d.become(n, next)
+	return n
 }
 
 func sortedKeys[V any](m map[TopicPartition]V) []TopicPartition {

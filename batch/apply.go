@@ -8,16 +8,26 @@ import (
 	"time"
 )
 
-// drive starts finishing a decided batch.
-func (d *Driver) drive(ctx context.Context, e *entry) error {
+// drive asks Run to finish the decided batches it does not finish yet. It never waits: the caller holds d.mu, which the
+// goroutines that Run waits for may be waiting for in turn.
+func (d *Driver) drive() {
 	select {
-	case d.apply <- e:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-d.dead:
-		return ErrRejoin
+	case d.decided <- struct{}{}:
+	default: // asked for already
 	}
+}
+
+// takeDecided returns the decided batches that nobody finishes yet; the caller has to.
+func (d *Driver) takeDecided() (taken []*entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.batches {
+		if !e.driven && (e.state == Prepared || e.state == Applied) {
+			e.driven = true
+			taken = append(taken, e)
+		}
+	}
+	return taken
 }
 
 // finish applies one decided batch, however long its destination refuses, and commits it in its turn. It returns an

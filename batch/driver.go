@@ -39,10 +39,10 @@ type Driver struct {
 	ports Ports
 	log   *slog.Logger
 
-	sealed chan *entry   // in the order sealed
-	apply  chan *entry   // prepared or adopted batches
-	idle   chan struct{} // capacity 1: one request is as good as many
-	dead   chan struct{} // closed when Run ends
+	sealed  chan *entry   // in the order sealed
+	decided chan struct{} // capacity 1: there are batches to be taken by takeDecided
+	idle    chan struct{} // capacity 1: one request is as good as many
+	dead    chan struct{} // closed when Run ends
 
 	// mu is the ownership lock. Kafka fences generations, not owners: a live member may commit a partition it has just
 	// lost. So every commit request is made under this lock, for partitions the ledger holds, and the revoke callback
@@ -62,6 +62,7 @@ type entry struct {
 
 	state    State
 	since    time.Time // of the state
+	driven   bool      // a goroutine finishes it
 	attempts int       // failed attempts to apply
 	err      error     // of the last attempt
 
@@ -76,10 +77,10 @@ const maxSealed = 8
 func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
 	d := &Driver{
 		cfg: cfg, ports: ports, log: log, ledger: NewLedger(),
-		sealed: make(chan *entry, maxSealed),
-		idle:   make(chan struct{}, 1),
-		apply:  make(chan *entry), // Run takes at once
-		dead:   make(chan struct{}),
+		sealed:  make(chan *entry, maxSealed),
+		decided: make(chan struct{}, 1),
+		idle:    make(chan struct{}, 1),
+		dead:    make(chan struct{}),
 	}
 	d.publish()
 	return d
@@ -96,8 +97,10 @@ func (d *Driver) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case e := <-d.apply:
-				g.Go(func() error { return d.finish(ctx, e) })
+			case <-d.decided:
+				for _, e := range d.takeDecided() {
+					g.Go(func() error { return d.finish(ctx, e) })
+				}
 			}
 		}
 	})

@@ -1,3 +1,55 @@
-// Package model knows what a Kafka message of PostHog means: how it is decoded
-// into a row and which columns that row fills.
+// Package model knows what PostHog's Kafka messages mean: how one is decoded into
+// a row, and which columns of a BigQuery table the row fills.
+//
+// The way of a message:
+//
+//	d := model.NewDecoder(maxBytes)               // one per goroutine
+//	err := d.Decode(record.Value, &event)         // nil or a *Reject
+//	withheld := appender.Append(&event, &src, now) // into the builders of one table
+//
+// A [Decoder] owns the memory its events point to, so an [Event] is good until
+// the next Decode. An [EventAppender] copies it into Arrow builders, for the
+// columns that were [Selected] for a table. A [Reject] says why a message is no
+// row; its [Reason] is a metric label.
+//
+// # Columns
+//
+// [EventColumns] lists what tidemark can fill. Tables that tidemark creates get
+// the columns PostHog documents; the others are filled if a table has them. The
+// columns properties, set, set_once and person_properties hold JSON, and a table
+// has them as STRING or as JSON. A STRING column gets the document as received.
+// A JSON column gets what PARSE_JSON accepts: documents are mended where that
+// changes nothing that could be kept (see [Loadable]), and replaced by NULL where
+// it is hopeless. Append tells of the latter, so that the message can be kept
+// elsewhere: nothing is lost in either case.
+//
+// # How decoding works
+//
+// A message is one JSON object, and its properties are JSON again, in a string
+// of it. Decoding takes one pass over the message and one over the properties,
+// and copies nothing but strings that hold escapes, which are decoded into the
+// decoder's arena. The properties nearly always do, and while they are decoded
+// the positions of the quotes in the result are noted. The second pass uses that
+// index to step over strings without reading them. A string that holds a
+// backslash is marked in the index, and read all the same.
+//
+// Both passes are one type, scanner: RFC 8259 to the letter, iterative, so deep
+// nesting costs no stack, eight bytes at a time where it pays. No package unsafe,
+// no assembly.
+//
+// # Where things are
+//
+//	type.go, columns.go   types, columns, Arrow schema
+//	event.go, reject.go   what decoding gives
+//	decoder.go            Decode, the pass over the message
+//	fields.go             members of the message into fields of the event
+//	unescape.go           strings of the message, the index of quotes
+//	document.go           the pass over the properties: $set, $set_once, $ip
+//	scanner.go, strings.go, swar.go   JSON values, strings, eight bytes at a time
+//	timestamp.go, uuid.go the two forms of text that are parsed
+//	loadable.go           documents for JSON columns, and quoting of elements
+//	appender.go           events into Arrow builders
+//
+// The tests hold a second decoder, made from package jsontext and time.Parse, and
+// fuzz tests that compare both.
 package model

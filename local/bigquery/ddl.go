@@ -88,7 +88,7 @@ func (s *Server) planCreate(p *parser, replace bool) (*statement, error) {
 			return &outcome{}, nil
 		}
 		if missing == nil && !replace {
-			return nil, newError("duplicate", "Already Exists: Table %s", ref)
+			return nil, errExists(ref)
 		}
 		return &outcome{}, s.createAs(ctx, t, ref, table, query)
 	}

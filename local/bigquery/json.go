@@ -58,10 +58,11 @@ type jsonParser struct {
 }
 
 func (p *jsonParser) value() error {
-	if p.in.StackDepth() > maxJSONDepth {
+	kind := p.in.PeekKind()
+	if (kind == '{' || kind == '[') && p.in.StackDepth() >= maxJSONDepth {
 		return fmt.Errorf("more than %d levels", maxJSONDepth)
 	}
-	switch p.in.PeekKind() {
+	switch kind {
 	case '{':
 		return p.object()
 	case '[':

@@ -193,7 +193,7 @@ func (l *load) checkEmpty(ctx context.Context, t *txn) error {
 	}
 	rows, err := t.count(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+l.ref.physical()+" LIMIT 1)")
 	if err == nil && rows > 0 {
-		err = newError("duplicate", "Already Exists: Table %s", l.ref)
+		err = errExists(l.ref)
 	}
 	return err
 }

@@ -31,12 +31,19 @@ func (s *Server) tablesInsert(ctx context.Context, r *request) (any, error) {
 	defer release()
 	s.catalog.write.Lock()
 	defer s.catalog.write.Unlock()
+	if _, err := s.catalog.table(ref); err == nil {
+		return nil, errExists(ref)
+	}
 	err = s.store.transact(ctx, func(t *txn) error { return s.createTable(ctx, t, ref, &table) })
 	return &table, err
 }
 
-// createTable creates the table and completes its record. The caller holds the
-// table's lock and the catalog's.
+func errExists(ref tableRef) error {
+	return newError("duplicate", "Already Exists: Table %s", ref)
+}
+
+// createTable creates the table, in place of one that is there, and completes its
+// record. The caller holds the table's lock and the catalog's.
 func (s *Server) createTable(ctx context.Context, t *txn, ref tableRef, table *bq.Table) error {
 	if err := checkName("table", ref.table, tablePattern); err != nil {
 		return err
@@ -44,9 +51,6 @@ func (s *Server) createTable(ctx context.Context, t *txn, ref tableRef, table *b
 	dataset, err := s.catalog.dataset(ref.parent())
 	if err != nil {
 		return err
-	}
-	if _, err := s.catalog.table(ref); err == nil {
-		return newError("duplicate", "Already Exists: Table %s", ref)
 	}
 	if err := checkTable(table); err != nil {
 		return err

@@ -279,3 +279,24 @@ func requireJobReason(t testing.TB, status *client.JobStatus, reason string) {
 	require.ErrorAs(t, status.Err(), &failure)
 	require.Equal(t, reason, failure.Reason, failure.Message)
 }
+
+// requireState asks for a job's state.
+func (f *fixture) requireState(id string, want client.State) {
+	f.t.Helper()
+	job, err := f.client.JobFromID(f.ctx, id)
+	require.NoError(f.t, err)
+	require.Equal(f.t, want, job.LastStatus().State)
+}
+
+// awaitRunning asks until the job is RUNNING.
+func (f *fixture) awaitRunning(job *client.Job) {
+	f.t.Helper()
+	for {
+		status, err := job.Status(f.ctx)
+		require.NoError(f.t, err)
+		require.NotEqual(f.t, client.Done, status.State)
+		if status.State == client.Running {
+			return
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package bigquery
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -122,10 +123,17 @@ func (t *translator) step() error {
 	return nil
 }
 
-// numberLiteral has an exponent if it is floating-point, lest DuckDB make it decimal.
+// numberLiteral has an exponent if it is floating-point, lest DuckDB make it decimal,
+// and is decimal if it was hexadecimal.
 func numberLiteral(text string) string {
 	upper := strings.ToUpper(text)
-	if strings.HasPrefix(upper, "0X") || !strings.ContainsAny(upper, ".E") {
+	if strings.HasPrefix(upper, "0X") {
+		if n, err := strconv.ParseUint(upper[2:], 16, 64); err == nil {
+			return strconv.FormatUint(n, 10)
+		}
+		return text
+	}
+	if !strings.ContainsAny(upper, ".E") {
 		return text
 	}
 	if !strings.Contains(upper, "E") {

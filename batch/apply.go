@@ -17,12 +17,13 @@ func (d *Driver) drive() {
 	}
 }
 
-// takeDecided returns the decided batches that nobody finishes yet; the caller has to.
+// takeDecided returns the decided batches that nobody finishes yet; the caller has to. Applied ones are among them each
+// time: one that waited for an earlier batch has its turn when a partition goes or comes back.
 func (d *Driver) takeDecided() (taken []*entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.batches {
-		if !e.driven && (e.state == Prepared || e.state == Applied) {
+		if e.state == Applied || e.state == Prepared && !e.driven {
 			e.driven = true
 			taken = append(taken, e)
 		}

@@ -145,13 +145,15 @@ func (d *Driver) Seal(m *Manifest, u Unfinished) (wait func(context.Context) err
 	}
 }
 
-// Release forgets partitions: from its return on nothing is committed for them.
+// Release forgets partitions: from its return on nothing is committed for them. Applied batches that only they named are
+// done with here.
 func (d *Driver) Release(tps []TopicPartition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, tp := range tps {
 		d.ledger.Release(tp)
 	}
+	d.drive()
 	d.publish()
 }
 

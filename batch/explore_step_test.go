@@ -1,0 +1,227 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// action is one thing that can happen.
+type action struct {
+	kind  actionKind
+	r     int
+	p     int // partition, or entry of replica r
+	fault fault
+}
+
+type actionKind uint8
+
+const (
+	assign   actionKind = iota // the group gives an unassigned partition to r
+	takeOver                   // the client of r asks again for a partition whose callback was interrupted
+	read
+	seal
+	prepare
+	finish
+	crash
+	expel
+	handOver
+)
+
+func (a action) String() string {
+	names := [...]string{"is assigned p%d", "takes over p%d", "reads p%d", "seals%.0d", "prepares its entry %d", "finishes its entry %d",
+		"crashes%.0d", "is expelled%.0d", "hands over p%d"}
+	s := fmt.Sprintf("r%d "+names[a.kind], a.r, a.p) + a.fault.kind.String()
+	if a.fault.kind == tornCommit {
+		s += fmt.Sprintf(" (entries %b)", a.fault.part)
+	}
+	return s
+}
+
+// progress says that the action is not a fault: without faults, progress must lead to the end.
+func (a action) progress() bool {
+	return a.kind < crash && (a.fault.kind == noFault || a.fault.kind == stopApply)
+}
+
+// successors calls visit for every action that is enabled in n. A fault that found no opportunity is no action.
+func (n *node) successors(b bounds, visit func(action, node, error)) {
+	try := func(kind actionKind, r, p int, f fault) (fired bool) {
+		next, fired, err := n.step(action{kind, r, p, f})
+		if fired {
+			visit(action{kind, r, p, f}, next, err)
+		}
+		return fired
+	}
+	// faulty tries the action without a fault, and with each at each of its calls
+	faulty := func(kind actionKind, r, p int, kinds ...faultKind) {
+		try(kind, r, p, fault{})
+		for _, k := range kinds {
+			for at := int8(0); try(kind, r, p, fault{kind: k, at: at}); at++ {
+			}
+		}
+		if b.torn && int(n.crashes) < b.crashes && kind >= prepare {
+			for part := uint8(1); part < 1<<maxPartitions-1; part++ {
+				for at := int8(0); try(kind, r, p, fault{tornCommit, at, part}); at++ {
+				}
+			}
+		}
+	}
+	commits := []faultKind{lostReply}
+	if int(n.crashes) < b.crashes {
+		commits = append(commits, lostRequest, blindReply)
+	}
+	n.assignments(b, func(kind actionKind, r, p int) {
+		if int(n.interrupts) < b.interrupts {
+			faulty(kind, r, p, append(commits, interrupt)...)
+		} else {
+			faulty(kind, r, p, commits...)
+		}
+	})
+	for r := range b.replicas {
+		n.work(b, r, commits, faulty, try)
+		m := &n.replica[r]
+		if m.member && int(n.crashes) < b.crashes {
+			try(crash, r, 0, fault{})
+		}
+		if m.member && int(n.kicks) < b.kicks && n.owns(r) {
+			try(expel, r, 0, fault{})
+		}
+		for p := range b.partitions {
+			if m.member && n.owner[p] == int8(r+1) && int(n.moves) < b.moves && (!n.open(r) || int(n.batches) < b.batches) {
+				faulty(handOver, r, p, commits...)
+			}
+		}
+	}
+}
+
+func (n *node) assignments(b bounds, do func(kind actionKind, r, p int)) {
+	for p := range b.partitions {
+		for r := range b.replicas {
+			switch m := &n.replica[r]; {
+			case n.owner[p] == 0 && m.member:
+				do(assign, r, p)
+			case n.owner[p] == int8(r+1) && !m.cursor[p].taken:
+				do(takeOver, r, p)
+			}
+		}
+	}
+}
+
+// work tries what replica r does on its own, as a member or not.
+func (n *node) work(b bounds, r int, commits []faultKind, faulty func(actionKind, int, int, ...faultKind), try func(actionKind, int, int, fault) bool) {
+	m := &n.replica[r]
+	for p := range b.partitions {
+		if c := m.cursor[p]; c.taken && int(c.pos) < b.records {
+			try(read, r, p, fault{})
+		}
+	}
+	sealed := false
+	for i, e := range m.entries {
+		switch {
+		case e.batch == 0:
+		case e.state == Sealed && !sealed:
+			sealed = true
+			faulty(prepare, r, i, commits...)
+		case e.pending:
+			if e.state == Prepared && !n.applied[e.batch-1] {
+				try(finish, r, i, fault{kind: stopApply})
+			}
+			if !n.concerns(r, e.batch) {
+				try(finish, r, i, fault{kind: failApply})
+			}
+			faulty(finish, r, i, commits...)
+		}
+	}
+	if !sealed && n.open(r) && int(n.batches) < b.batches {
+		try(seal, r, 0, fault{})
+	}
+}
+
+func (n *node) owns(r int) bool {
+	for _, o := range n.owner {
+		if o == int8(r+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// open says that replica r has consumed records that are in no batch.
+func (n *node) open(r int) bool {
+	for _, c := range n.replica[r].cursor {
+		if c.pos > c.start {
+			return true
+		}
+	}
+	return false
+}
+
+// concerns says that a partition replica r holds names the batch.
+func (n *node) concerns(r int, batch int8) bool {
+	for _, h := range n.replica[r].held {
+		for _, c := range h.chain {
+			if c == batch {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// step lets the action happen. Fired is false if its fault found no opportunity. An error is a violation.
+func (n *node) step(a action) (next node, fired bool, violation error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fired, violation = true, fmt.Errorf("panic: %v", p)
+		}
+	}()
+	switch a.kind {
+	case crash:
+		next = *n
+		next.crashes++
+		next.restart(a.r)
+		return next, true, nil
+	case expel:
+		next = *n
+		next.kicks++
+		next.replica[a.r].member = false
+		next.leave(a.r)
+		return next, true, nil
+	case read:
+		next = *n
+		next.replica[a.r].cursor[a.p].pos++
+		return next, true, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s := &stage{node: *n, actor: a.r, cancel: cancel, fault: a.fault, fired: a.fault.kind == noFault}
+	d, pending := n.driver(a.r, Ports{s, s, s, s})
+	err := s.perform(ctx, a, d, pending)
+	switch {
+	case errors.Is(err, ErrRejoin):
+		d.close()
+		if a.fault.kind == lostRequest || a.fault.kind == blindReply || a.fault.kind == tornCommit {
+			s.node.crashes++
+		}
+		s.node.restart(a.r)
+	case err != nil:
+		violation = err
+	default:
+		s.node.remember(a.r, d, pending)
+	}
+	return s.node, s.fired, violation
+}
+
+// restart begins a new session of replica r, and a new membership.
+func (n *node) restart(r int) {
+	n.leave(r)
+	n.replica[r] = memory{member: true}
+}
+
+func (n *node) leave(r int) {
+	for p, o := range n.owner {
+		if o == int8(r+1) {
+			n.owner[p] = 0
+		}
+	}
+}

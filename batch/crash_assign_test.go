@@ -125,5 +125,7 @@ func TestDriver_ABatchThatEndsWhileItsPartitionComesBackIsCommitted(t *testing.T
 	require.Eventually(t, func() bool { return len(s.View().Batches) == 0 }, 10*time.Second, time.Millisecond, "first done")
 	close(g.gate)
 	<-assigned
-	w.eventually(t, "both committed", func() bool { return w.offsets[tp(0)] == (GroupOffset{20, Metadata{Clock: second.Ranges[0].Clock}.String()}) })
+	w.eventually(t, "both committed", func() bool {
+		return w.offsets[tp(0)] == (GroupOffset{20, Metadata{Clock: second.Ranges[0].Clock}.String()})
+	})
 }

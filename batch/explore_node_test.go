@@ -60,6 +60,19 @@ type memory struct {
 	}
 }
 
+// swap exchanges the numbers of two replicas.
+func (n *node) swap(i, j int) {
+	n.replica[i], n.replica[j] = n.replica[j], n.replica[i]
+	for p, o := range n.owner {
+		switch o {
+		case int8(i + 1):
+			n.owner[p] = int8(j + 1)
+		case int8(j + 1):
+			n.owner[p] = int8(i + 1)
+		}
+	}
+}
+
 func initial(b bounds) (n node) {
 	for r := range b.replicas {
 		n.replica[r].member = true

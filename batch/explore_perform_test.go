@@ -23,7 +23,7 @@ func (s *stage) perform(ctx context.Context, a action, d *Driver, pending map[*e
 	case finish:
 		e := d.batches[a.p]
 		err := d.finish(ctx, e)
-		if s.fired && (a.fault.kind == stopApply || a.fault.kind == failApply) && errors.Is(err, context.Canceled) {
+		if (a.fault.kind == stopApply || a.fault.kind == failApply) && errors.Is(err, context.Canceled) {
 			return nil
 		}
 		pending[e] = false

@@ -16,8 +16,8 @@ var (
 // fault is what goes wrong in a step, at the given call of its kind.
 type fault struct {
 	kind faultKind
-	at   int8
-	part uint8 // of a torn commit: the entries the broker took, as bits
+	at   int
+	part int // of a torn commit: the entries the broker took, as bits
 }
 
 type faultKind uint8
@@ -46,35 +46,31 @@ type stage struct {
 	actor  int
 	cancel context.CancelFunc
 	fault  fault
-	fired  bool
 	blind  bool // fetches fail
-	calls  [interrupt + 1]int8
+	chances
+	refused bool
 }
 
-// hit says that the fault strikes at this call.
-func (s *stage) hit(kind faultKind) bool {
-	if s.fault.kind != kind {
-		return false
-	}
-	s.calls[kind]++
-	hit := s.calls[kind]-1 == s.fault.at
-	s.fired = s.fired || hit
-	return hit
+// chances are the calls of a step at which something can go wrong.
+type chances struct {
+	commits []int // with so many entries each
+	reads   int
 }
 
 func (s *stage) Commit(_ context.Context, commits []Commit) error {
 	if !s.node.replica[s.actor].member {
 		return ErrFenced
 	}
-	if s.hit(lostRequest) {
+	s.commits = append(s.commits, len(commits))
+	hit := noFault
+	if s.fault.at == len(s.commits)-1 {
+		hit = s.fault.kind
+	}
+	if hit == lostRequest {
 		return errExplore
 	}
-	torn := s.hit(tornCommit)
-	if torn && int(s.fault.part) >= 1<<len(commits)-1 { // it took all
-		s.fired = false
-	}
 	for i, c := range commits {
-		if torn && s.fault.part&(1<<i) == 0 {
+		if hit == tornCommit && s.fault.part&(1<<i) == 0 {
 			continue
 		}
 		meta, err := ParseMetadata(c.Metadata)
@@ -83,17 +79,18 @@ func (s *stage) Commit(_ context.Context, commits []Commit) error {
 		}
 		s.node.kafka[c.Partition] = s.node.place(int(c.Partition), c.Offset, meta)
 	}
-	s.blind = s.hit(blindReply)
-	if torn || s.blind || s.hit(lostReply) {
+	s.blind = hit == blindReply
+	if hit == tornCommit || hit == lostReply || hit == blindReply {
 		return errExplore
 	}
 	return nil
 }
 
 func (s *stage) read(ctx context.Context) error {
-	if s.hit(interrupt) {
+	if s.fault.kind == interrupt && s.fault.at == s.reads {
 		s.cancel()
 	}
+	s.reads++
 	return ctx.Err()
 }
 
@@ -130,15 +127,14 @@ func (s *stage) Get(ctx context.Context, id ID) (*Manifest, error) {
 
 func (s *stage) Apply(_ context.Context, m *Manifest, t *Table) (int64, error) {
 	if s.fault.kind == failApply {
-		if s.hit(failApply) || s.calls[failApply] > s.fault.at+1 {
-			if s.calls[failApply] > s.fault.at+1 {
-				s.cancel()
-			}
-			return 0, errExplore
+		if s.refused {
+			s.cancel() // the driver would go on trying
 		}
+		s.refused = true
+		return 0, errExplore
 	}
 	s.node.applied[number(m.ID)] = true
-	if s.hit(stopApply) {
+	if s.fault.kind == stopApply {
 		s.cancel()
 	}
 	return t.Rows(), nil

@@ -43,58 +43,62 @@ func (a action) progress() bool {
 	return a.kind < crash && (a.fault.kind == noFault || a.fault.kind == stopApply)
 }
 
-// successors calls visit for every action that is enabled in n. A fault that found no opportunity is no action.
+// successors calls visit for every action that is enabled in n.
 func (n *node) successors(b bounds, visit func(action, node, error)) {
-	try := func(kind actionKind, r, p int, f fault) (fired bool) {
-		next, fired, err := n.step(action{kind, r, p, f})
-		if fired {
-			visit(action{kind, r, p, f}, next, err)
-		}
-		return fired
-	}
-	// faulty tries the action without a fault, and with each at each of its calls
-	faulty := func(kind actionKind, r, p int, kinds ...faultKind) {
-		try(kind, r, p, fault{})
-		for _, k := range kinds {
-			for at := int8(0); try(kind, r, p, fault{kind: k, at: at}); at++ {
-			}
-		}
-		if b.torn && int(n.crashes) < b.crashes && kind >= prepare {
-			for part := uint8(1); part < 1<<maxPartitions-1; part++ {
-				for at := int8(0); try(kind, r, p, fault{tornCommit, at, part}); at++ {
-				}
-			}
-		}
-	}
-	commits := []faultKind{lostReply}
-	if int(n.crashes) < b.crashes {
-		commits = append(commits, lostRequest, blindReply)
-	}
-	n.assignments(b, func(kind actionKind, r, p int) {
-		if int(n.interrupts) < b.interrupts {
-			faulty(kind, r, p, append(commits, interrupt)...)
-		} else {
-			faulty(kind, r, p, commits...)
-		}
-	})
+	v := visitor{n, b, visit}
+	v.assignments()
 	for r := range b.replicas {
-		n.work(b, r, commits, faulty, try)
+		v.work(r)
 		m := &n.replica[r]
 		if m.member && int(n.crashes) < b.crashes {
-			try(crash, r, 0, fault{})
+			v.try(crash, r, 0, fault{})
 		}
 		if m.member && int(n.kicks) < b.kicks && n.owns(r) {
-			try(expel, r, 0, fault{})
+			v.try(expel, r, 0, fault{})
 		}
 		for p := range b.partitions {
 			if m.member && n.owner[p] == int8(r+1) && int(n.moves) < b.moves && (!n.open(r) || int(n.batches) < b.batches) {
-				faulty(handOver, r, p, commits...)
+				v.faulty(handOver, r, p)
 			}
 		}
 	}
 }
 
-func (n *node) assignments(b bounds, do func(kind actionKind, r, p int)) {
+type visitor struct {
+	*node
+	b     bounds
+	visit func(action, node, error)
+}
+
+// try visits one action and says which of the ports' calls could have failed.
+func (v visitor) try(kind actionKind, r, p int, f fault) chances {
+	a := action{kind, r, p, f}
+	next, c, err := v.step(a)
+	v.visit(a, next, err)
+	return c
+}
+
+// faulty visits the action without a fault, and with each fault at each opportunity.
+func (v visitor) faulty(kind actionKind, r, p int) {
+	c := v.try(kind, r, p, fault{})
+	crash := int(v.crashes) < v.b.crashes
+	for at, entries := range c.commits {
+		v.try(kind, r, p, fault{kind: lostReply, at: at})
+		if crash {
+			v.try(kind, r, p, fault{kind: lostRequest, at: at})
+			v.try(kind, r, p, fault{kind: blindReply, at: at})
+		}
+		for part := 1; crash && v.b.torn && part < 1<<entries-1; part++ {
+			v.try(kind, r, p, fault{tornCommit, at, part})
+		}
+	}
+	for at := 0; at < c.reads && kind <= takeOver && int(v.interrupts) < v.b.interrupts; at++ {
+		v.try(kind, r, p, fault{kind: interrupt, at: at})
+	}
+}
+
+func (v visitor) assignments() {
+	n, b, do := v.node, v.b, v.faulty
 	for p := range b.partitions {
 		for r := range b.replicas {
 			switch m := &n.replica[r]; {
@@ -108,11 +112,12 @@ func (n *node) assignments(b bounds, do func(kind actionKind, r, p int)) {
 }
 
 // work tries what replica r does on its own, as a member or not.
-func (n *node) work(b bounds, r int, commits []faultKind, faulty func(actionKind, int, int, ...faultKind), try func(actionKind, int, int, fault) bool) {
+func (v visitor) work(r int) {
+	n, b := v.node, v.b
 	m := &n.replica[r]
 	for p := range b.partitions {
 		if c := m.cursor[p]; c.taken && int(c.pos) < b.records {
-			try(read, r, p, fault{})
+			v.try(read, r, p, fault{})
 		}
 	}
 	sealed := false
@@ -121,19 +126,19 @@ func (n *node) work(b bounds, r int, commits []faultKind, faulty func(actionKind
 		case e.batch == 0:
 		case e.state == Sealed && !sealed:
 			sealed = true
-			faulty(prepare, r, i, commits...)
+			v.faulty(prepare, r, i)
 		case e.pending:
 			if e.state == Prepared && !n.applied[e.batch-1] {
-				try(finish, r, i, fault{kind: stopApply})
+				v.try(finish, r, i, fault{kind: stopApply})
 			}
 			if !n.concerns(r, e.batch) {
-				try(finish, r, i, fault{kind: failApply})
+				v.try(finish, r, i, fault{kind: failApply})
 			}
-			faulty(finish, r, i, commits...)
+			v.faulty(finish, r, i)
 		}
 	}
 	if !sealed && n.open(r) && int(n.batches) < b.batches {
-		try(seal, r, 0, fault{})
+		v.try(seal, r, 0, fault{})
 	}
 }
 
@@ -168,11 +173,11 @@ func (n *node) concerns(r int, batch int8) bool {
 	return false
 }
 
-// step lets the action happen. Fired is false if its fault found no opportunity. An error is a violation.
-func (n *node) step(a action) (next node, fired bool, violation error) {
+// step lets the action happen. An error is a violation.
+func (n *node) step(a action) (next node, c chances, violation error) {
 	defer func() {
 		if p := recover(); p != nil {
-			fired, violation = true, fmt.Errorf("panic: %v", p)
+			violation = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	switch a.kind {
@@ -180,21 +185,21 @@ func (n *node) step(a action) (next node, fired bool, violation error) {
 		next = *n
 		next.crashes++
 		next.restart(a.r)
-		return next, true, nil
+		return next, c, nil
 	case expel:
 		next = *n
 		next.kicks++
 		next.replica[a.r].member = false
 		next.leave(a.r)
-		return next, true, nil
+		return next, c, nil
 	case read:
 		next = *n
 		next.replica[a.r].cursor[a.p].pos++
-		return next, true, nil
+		return next, c, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &stage{node: *n, actor: a.r, cancel: cancel, fault: a.fault, fired: a.fault.kind == noFault}
+	s := &stage{node: *n, actor: a.r, cancel: cancel, fault: a.fault}
 	d, pending := n.driver(a.r, Ports{s, s, s, s})
 	err := s.perform(ctx, a, d, pending)
 	switch {
@@ -209,7 +214,7 @@ func (n *node) step(a action) (next node, fired bool, violation error) {
 	default:
 		s.node.remember(a.r, d, pending)
 	}
-	return s.node, s.fired, violation
+	return s.node, s.chances, violation
 }
 
 // restart begins a new session of replica r, and a new membership.

@@ -73,8 +73,23 @@ type reached struct {
 	err  error
 }
 
+// hash is the same for two states that differ only in the replicas' numbers: what follows differs in nothing else either.
 func (x *explorer) hash(n node) [2]uint64 {
-	return [2]uint64{maphash.Comparable(x.seeds[0], n), maphash.Comparable(x.seeds[1], n)}
+	least := x.hashOne(&n)
+	for i := range x.bounds.replicas { // swapping pairs is every permutation of two, and half of those of three: enough to be sound
+		for j := range i {
+			swapped := n
+			swapped.swap(i, j)
+			if h := x.hashOne(&swapped); h[0] < least[0] {
+				least = h
+			}
+		}
+	}
+	return least
+}
+
+func (x *explorer) hashOne(n *node) [2]uint64 {
+	return [2]uint64{maphash.Comparable(x.seeds[0], *n), maphash.Comparable(x.seeds[1], *n)}
 }
 
 func (x *explorer) run() {
@@ -118,9 +133,10 @@ func (x *explorer) successors(found []reached, n *node, index int, counts *[2]in
 		if err == nil {
 			err = next.check(x.bounds)
 		}
-		if a.progress() && next != *n {
-			end = false
+		if err == nil && next == *n {
+			return
 		}
+		end = end && !a.progress()
 		h := x.hash(next)
 		if _, ok := x.seen[h]; !ok || err != nil {
 			found = append(found, reached{next, h, e, err})

@@ -33,7 +33,7 @@ type Buffer struct {
 	jobs    atomic.Int64  // in the queues or being worked on
 	freed   signal        // memory was freed, or a job ended
 	stopped chan struct{} // closed when Run ends
-	relief  sync.Mutex    // one goroutine hands over at a time
+	relief  sync.Mutex    // held by the one goroutine that hands over because memory is short
 	rejects *arrow.Schema
 
 	mu   sync.Mutex
@@ -98,7 +98,6 @@ func (b *Buffer) Over() bool { return b.budget.over() && b.jobs.Load() > 0 }
 
 // relieve hands over the largest bins of all open batches if memory is short.
 func (b *Buffer) relieve() {
-	b.metrics.held.Set(float64(b.budget.held.Load()))
 	if !b.budget.short() || !b.relief.TryLock() {
 		return
 	}
@@ -140,6 +139,12 @@ func (b *Buffer) largest() []*bin {
 		bins[i] = c.bin
 	}
 	return bins
+}
+
+// wake is called after memory was freed or a job ended.
+func (b *Buffer) wake() {
+	b.metrics.held.Set(float64(b.budget.held.Load()))
+	b.freed.broadcast()
 }
 
 func (b *Buffer) openBatches() []*Batch {

@@ -15,9 +15,7 @@ var _ batch.Unfinished = (*Batch)(nil)
 // batch's records became. Its error is ctx's, that of a part which could not be stored, [ErrDiscarded] or [ErrStopped].
 func (b *Batch) Finish(ctx context.Context) (batch.Contents, error) {
 	b.sealed.Store(true)
-	b.buffer.forget(b)
-	b.handOverTails()
-	b.buffer.freed.broadcast()
+	b.seal()
 	for {
 		changed := b.changed.next()
 		if err := b.failure(); err != nil {
@@ -34,6 +32,16 @@ func (b *Batch) Finish(ctx context.Context) (batch.Contents, error) {
 			return batch.Contents{}, fmt.Errorf("batch %s: %w", b.id, ErrStopped)
 		}
 	}
+}
+
+// seal takes the batch from those whose rows memory pressure hands over, and hands over what is left. It waits for a
+// hand-over that is under way: rows it has taken but not put into the queue yet are not counted as pending.
+func (b *Batch) seal() {
+	b.buffer.relief.Lock()
+	defer b.buffer.relief.Unlock()
+	b.buffer.forget(b)
+	b.handOverTails()
+	b.buffer.wake()
 }
 
 // handOverTails makes parts of all rows that are left, a bounded number of them, and frees the seen uuids.
@@ -102,7 +110,7 @@ func (b *Batch) Discard() {
 	b.rejects.handOver(causeSeal)
 	b.sweep()
 	b.changed.broadcast()
-	b.buffer.freed.broadcast()
+	b.buffer.wake()
 }
 
 // sweep ends the jobs of a discarded batch that nobody works on.

@@ -77,7 +77,7 @@ func (b *Buffer) encodeJob(_ context.Context, j *job) error {
 	}
 	data, err := b.parts.Encode(j.schema, recs)
 	j.release()
-	b.freed.broadcast()
+	b.wake()
 	if err != nil {
 		err = fmt.Errorf("part %s: %w", j.object(), err)
 		b.end(j, batch.Part{}, err)
@@ -117,7 +117,6 @@ func (b *Buffer) uploadJob(ctx context.Context, j *job) error {
 func (b *Buffer) end(j *job, part batch.Part, err error) {
 	j.release()
 	b.jobs.Add(-1)
-	b.freed.broadcast()
-	b.metrics.held.Set(float64(b.budget.held.Load()))
+	b.wake()
 	j.batch.ended(j, part, err)
 }

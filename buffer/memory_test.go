@@ -3,6 +3,7 @@ package buffer
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ func TestBuffer_BudgetIsRespectedWithManyTeams(t *testing.T) {
 	f := start(t, cfg, &fakeParts{})
 	b := f.batch(columns())
 	var high, rows int64
-	for n := 0; n < 20_000; n += 100 {
+	for n := 0; n < 12_000; n += 100 {
 		require.NoError(t, f.Wait(t.Context()))
 		require.LessOrEqual(t, f.budget.held.Load(), int64(cfg.Memory))
 		events := make([]event, 100)
@@ -38,6 +39,34 @@ func TestBuffer_BudgetIsRespectedWithManyTeams(t *testing.T) {
 	require.LessOrEqual(t, high, int64(cfg.Memory)+3<<20)
 	require.Positive(t, testutil.ToFloat64(f.metrics.parts.WithLabelValues("budget")))
 	f.requireEmpty(t)
+}
+
+func TestBatch_FinishWaitsForRowsThatAreBeingHandedOver(t *testing.T) {
+	f := start(t, testConfig(), &fakeParts{})
+	b := f.batch(columns())
+	require.NoError(t, b.Append(t.Context(), poll(makeEvent(1, 1, 10), makeEvent(2, 2, 10))))
+	// Memory pressure is half-way through: it has taken the rows and not yet made a part of them.
+	f.relief.Lock()
+	s := &shared{batch: b, target: 1 << 20, cause: causeBudget}
+	for _, bin := range b.nonEmpty() {
+		s.add(bin)
+	}
+	finished := make(chan batch.Contents)
+	go func() {
+		contents, err := b.Finish(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		finished <- contents
+	}()
+	for i := 0; i < 1000 || !b.sealed.Load(); i++ {
+		runtime.Gosched()
+	}
+	s.flush()
+	f.relief.Unlock()
+	contents := <-finished
+	check(t, contents)
+	require.EqualValues(t, 2, contents.Tables[0].Rows())
 }
 
 func TestBuffer_LargestTeamIsHandedOverFirst(t *testing.T) {

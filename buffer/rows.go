@@ -22,6 +22,7 @@ type rows struct {
 	count   int64 // rows in all
 	size    int64 // their column values in bytes
 	open    int64 // of size, in the builder
+	widths  []int // bytes of each text column in the last record
 }
 
 func newRows(b *budget, schema *arrow.Schema) *rows {
@@ -36,9 +37,24 @@ func (r *rows) reserve(size int64) {
 	if r.open > 0 && r.open+size > chunkBytes {
 		r.cut()
 	}
+	if r.open == 0 && len(r.records) > 0 {
+		r.presize()
+	}
 	r.count++
 	r.size += size
 	r.open += size
+}
+
+// presize makes the builder as large as the last record, and a little larger: it need not grow, and it does not take
+// up to twice what it needs.
+func (r *rows) presize() {
+	last := r.records[len(r.records)-1]
+	r.builder.Reserve(int(last.NumRows()))
+	for i, width := range r.widths {
+		if b := textBuilder(r.builder.Field(i)); b != nil {
+			b.ReserveData(width + width/16)
+		}
+	}
 }
 
 // cut moves the builder's rows into a record.
@@ -46,8 +62,26 @@ func (r *rows) cut() {
 	if r.open == 0 {
 		return
 	}
+	r.widths = r.widths[:0]
+	for _, field := range r.builder.Fields() {
+		width := 0
+		if b := textBuilder(field); b != nil {
+			width = b.DataLen()
+		}
+		r.widths = append(r.widths, width)
+	}
 	r.records = append(r.records, r.builder.NewRecord())
 	r.open = 0
+}
+
+func textBuilder(b array.Builder) *array.BinaryBuilder {
+	switch b := b.(type) {
+	case *array.StringBuilder:
+		return b.BinaryBuilder
+	case *array.BinaryBuilder:
+		return b
+	}
+	return nil
 }
 
 // close ends the building and takes the rows out of what can be handed over.

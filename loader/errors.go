@@ -51,6 +51,8 @@ func classify(err error) error {
 		return &StorageError{true, "another installation uses this bucket and prefix, or the object was edited by hand; object names hold random batch IDs and are never reused", err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &StorageError{false, "", err}
+	case errors.Is(err, storage.ErrObjectNotExist): // it was there a moment before
+		return &StorageError{false, "", err}
 	case errors.Is(err, storage.ErrBucketNotExist):
 		return &StorageError{true, hintBucket, err}
 	}

@@ -76,6 +76,15 @@ func TestGCS_LostReplyIsSuccess(t *testing.T) {
 	}
 }
 
+func TestGCS_ObjectThatVanishedIsUploadedAgain(t *testing.T) {
+	s := newServer(t)
+	g := s.store(t)
+	s.inject(fault{op: "upload", status: http.StatusPreconditionFailed})
+	require.NoError(t, g.Put(t.Context(), "a", []byte("mine")))
+	require.Equal(t, "mine", string(s.object("a")))
+	require.Equal(t, 2, s.count("upload"))
+}
+
 func TestGCS_OtherContentIsAConflict(t *testing.T) {
 	s := newServer(t)
 	g := s.store(t)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,54 +16,88 @@ import (
 )
 
 // Offsets makes the group's offset requests. Commits carry the member ID and generation of the client's session, so
-// Kafka refuses them once the group has gone on without it.
+// Kafka refuses them once the group has gone on without it, and the ID of the topic that was consumed, so that brokers
+// that know topic IDs refuse them for a re-created topic.
+//
+// The requests are our own rather than the client's CommitOffsets: that one drops partitions by itself (KIP-848, stale
+// member epoch), and holds commits back while a join is in flight, which can take the group's rebalance timeout, while
+// Kafka accepts commits of the current generation until the join completes. A hand-over must not wait that long.
 type Offsets struct {
-	client *kgo.Client
-	admin  *kadm.Client
-	group  string
+	client   *kgo.Client
+	admin    *kadm.Client
+	group    string
+	instance *string // static member name
+
+	mu  sync.Mutex
+	ids map[string]kadm.TopicID // as consumed
 }
 
 var _ batch.Offsets = (*Offsets)(nil)
 
+// consumed tells the ID under which a topic is consumed; the first one counts.
+func (o *Offsets) consumed(topic string, id kadm.TopicID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, known := o.ids[topic]; !known {
+		o.ids[topic] = id
+	}
+}
+
+// rebalancePause is how long a commit waits that Kafka refuses because the group is between join and sync.
+const rebalancePause = 100 * time.Millisecond
+
 // Commit implements batch.Offsets.
 func (o *Offsets) Commit(ctx context.Context, commits []batch.Commit) error {
-	offsets := make(map[string]map[int32]kgo.EpochOffset)
-	metadata := make(map[batch.TopicPartition]string, len(commits))
-	for _, c := range commits {
-		if offsets[c.Topic] == nil {
-			offsets[c.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		offsets[c.Topic][c.Partition] = kgo.EpochOffset{Epoch: -1, Offset: c.Offset}
-		metadata[c.TopicPartition] = c.Metadata
-	}
-	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		setMetadata(req, metadata)
-		return nil
-	})
-	err := errors.New("no reply")
-	o.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, reqErr error) {
-		if err = reqErr; err == nil {
+	for {
+		resp, err := o.request(commits).RequestWith(ctx, o.client)
+		if err == nil {
 			err = checkReply(resp, commits)
 		}
-	})
-	if err != nil {
-		return fmt.Errorf("commit offsets of group %s: %w", o.group, err)
-	}
-	return nil
-}
-
-func setMetadata(req *kmsg.OffsetCommitRequest, metadata map[batch.TopicPartition]string) {
-	for i := range req.Topics {
-		t := &req.Topics[i]
-		for j := range t.Partitions {
-			text := metadata[batch.TopicPartition{Topic: t.Topic, Partition: t.Partitions[j].Partition}]
-			t.Partitions[j].Metadata = &text
+		if err == nil {
+			return nil
+		}
+		err = fmt.Errorf("commit offsets of group %s: %w", o.group, err)
+		if !errors.Is(err, kerr.RebalanceInProgress) || errors.Is(err, errPartial) {
+			return err
+		}
+		timer := time.NewTimer(rebalancePause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
 		}
 	}
 }
 
-// checkReply wants an acknowledgement for every entry: the client may drop partitions on its own (KIP-848, stale member
-// epoch), and a broker answers each for itself.
+func (o *Offsets) request(commits []batch.Commit) *kmsg.OffsetCommitRequest {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group = o.group
+	req.MemberID, req.Generation = o.client.GroupMetadata()
+	req.InstanceID = o.instance
+	index := make(map[string]int)
+	for _, c := range commits {
+		i, ok := index[c.Topic]
+		if !ok {
+			i = len(req.Topics)
+			index[c.Topic] = i
+			t := kmsg.NewOffsetCommitRequestTopic()
+			t.Topic, t.TopicID = c.Topic, o.ids[c.Topic]
+			req.Topics = append(req.Topics, t)
+		}
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = c.Partition, c.Offset, -1, &c.Metadata
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
+	}
+	return req
+}
+
+// errPartial means that the entries of a commit had different outcomes.
+var errPartial = errors.New("accepted in part")
+
+// checkReply wants an acknowledgement for every entry: a broker answers each for itself.
 func checkReply(resp *kmsg.OffsetCommitResponse, commits []batch.Commit) error {
 	acked, fenced := 0, 0
 	var errs []error
@@ -83,10 +119,10 @@ func checkReply(resp *kmsg.OffsetCommitResponse, commits []batch.Commit) error {
 		return nil
 	case fenced == len(commits) && acked == 0:
 		return fmt.Errorf("%w: %w", batch.ErrFenced, errs[0])
-	case len(errs) == 0:
-		return fmt.Errorf("%d of %d partitions acknowledged", acked, len(commits))
+	case acked > 0 || len(errs) != len(commits):
+		return fmt.Errorf("%d of %d partitions acknowledged: %w", acked, len(commits), errors.Join(append(errs, errPartial)...))
 	default:
-		return fmt.Errorf("%d of %d partitions acknowledged: %w", acked, len(commits), errors.Join(errs...))
+		return errors.Join(errs...)
 	}
 }
 

@@ -70,9 +70,8 @@ func (p *partition) seal(tp batch.TopicPartition, periodEnd time.Time) batch.Ran
 	return r
 }
 
-// sealCurrent seals the current batch and makes the next one current. s.mu is held. The function returned waits until
-// the batch is decided.
-func (s *Session) sealCurrent(reason string, now time.Time) func(context.Context) error {
+// sealCurrent seals the current batch and makes the next one current. s.mu is held.
+func (s *Session) sealCurrent(reason string, now time.Time) {
 	b := s.current
 	m := &batch.Manifest{
 		Version: batch.ManifestVersion, ID: b.id, Group: s.cfg.Group, Reason: reason, Period: b.period,
@@ -88,16 +87,16 @@ func (s *Session) sealCurrent(reason string, now time.Time) func(context.Context
 	s.current, s.next = s.next, nil
 	s.lastSeal = now
 	s.log.Debug("batch sealed", "batch", m.ID, "reason", reason, "partitions", len(m.Ranges))
-	return s.driver.Seal(m, b.rows)
+	s.decided = s.driver.Seal(m, b.rows)
 }
 
-// sealAll seals everything that is open, in order. s.mu is held.
-func (s *Session) sealAll(reason string, now time.Time) (wait func(context.Context) error) {
-	wait = func(context.Context) error { return nil }
+// sealAll seals everything that is open, in order. s.mu is held. The function returned waits until every batch sealed
+// so far is decided: they are decided in order, so waiting for the last one is enough, also if it was sealed earlier.
+func (s *Session) sealAll(reason string, now time.Time) (decided func(context.Context) error) {
 	for s.current != nil {
-		wait = s.sealCurrent(reason, now) // batches are decided in order: waiting for the last one is enough
+		s.sealCurrent(reason, now)
 	}
-	return wait
+	return s.decided
 }
 
 // sealDue seals the current batch if its time has come, or if it is full. s.mu is held.

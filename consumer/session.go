@@ -51,7 +51,8 @@ type Session struct {
 	partitions      map[batch.TopicPartition]*partition
 	current, next   *open
 	lastSeal        time.Time
-	topicPartitions int // of the whole topic, held or not
+	decided         func(context.Context) error // waits until the last batch sealed is decided
+	topicPartitions int                         // of the whole topic, held or not
 }
 
 // NewSession builds a session that has not joined yet. cfg is validated.
@@ -59,6 +60,7 @@ func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *s
 	s := &Session{
 		cfg: cfg, limits: limits, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
 		partitions: make(map[batch.TopicPartition]*partition), lastSeal: time.Now(),
+		decided: func(context.Context) error { return nil },
 	}
 	s.publish(time.Now())
 	s.ended, s.fail = context.WithCancelCause(context.Background())
@@ -71,15 +73,18 @@ func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *s
 		return nil, fmt.Errorf("kafka client: %w", err)
 	}
 	admin := kadm.NewClient(s.client)
-	offsets := &Offsets{client: s.client, admin: admin, group: cfg.Group}
+	offsets := &Offsets{client: s.client, admin: admin, group: cfg.Group, ids: make(map[string]kadm.TopicID)}
+	if cfg.InstanceID != "" {
+		offsets.instance = &cfg.InstanceID
+	}
 	start, err := cfg.start()
 	if err != nil {
 		return nil, err
 	}
 	metrics.sessions.Inc()
 	s.driver = ports.Driver(offsets)
-	s.starter = &starter{group: cfg.Group, prefix: limits.MarksPrefix, start: start, admin: admin, marks: ports.Marks,
-		commit: offsets.Commit, log: log}
+	s.starter = &starter{group: cfg.Group, prefix: limits.MarksPrefix, name: cfg.Start, start: start, admin: admin,
+		marks: ports.Marks, offsets: offsets, log: log}
 	return s, nil
 }
 
@@ -104,12 +109,30 @@ func (s *Session) Run(stop context.Context) error {
 		err = cause
 	}
 	s.fail(errHandedOver)
-	s.client.CloseAllowingRebalance()
+	s.leave()
 	s.discard()
 	if errors.Is(err, errHandedOver) && !errors.Is(err, batch.ErrRejoin) {
 		return nil
 	}
 	return err
+}
+
+// leaveTimeout bounds how long leaving the group is waited for. The client first waits for a join that is in flight,
+// and that can take the group's whole rebalance timeout. The group notices a silent member by itself.
+const leaveTimeout = 5 * time.Second
+
+// leave closes the client. Callbacks that still come find the session ended and do nothing.
+func (s *Session) leave() {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		s.client.CloseAllowingRebalance()
+	}()
+	select {
+	case <-left:
+	case <-time.After(leaveTimeout):
+		s.log.Warn("consumer group not left in time; it will notice", "waited", leaveTimeout, "session_timeout", s.cfg.SessionTimeout)
+	}
 }
 
 // errHandedOver ends a session that has nothing left to do.

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"path"
-	"strconv"
+	"slices"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"golang.org/x/sync/errgroup"
 
 	"tidemark/batch"
 )
@@ -29,13 +32,14 @@ var (
 // is resolved once, even if a crash follows before anything is committed), and one per partition that has had a
 // committed offset, written before its first fetch.
 type starter struct {
-	group  string
-	prefix string // of the marks' names
-	start  int64  // as Config.start returns it
-	admin  *kadm.Client
-	marks  Marks
-	commit func(context.Context, []batch.Commit) error
-	log    *slog.Logger
+	group   string
+	prefix  string // of the marks' names
+	name    string // START
+	start   int64  // as Config.start returns it
+	admin   *kadm.Client
+	marks   Marks
+	offsets *Offsets
+	log     *slog.Logger
 }
 
 // startMark is where a group that had never run began on one topic. A partition added later is not in it and begins at
@@ -58,58 +62,75 @@ func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]bat
 	if err != nil {
 		return nil, err
 	}
+	s.offsets.consumed(topic, detail.ID)
 	id := detail.ID.String()
+	marks, err := s.partitionMarks(ctx, topic, offsets)
+	if err != nil {
+		return nil, err
+	}
 	stops = make(map[int32]error)
+	var unmarked, fresh []int32
 	for p, o := range offsets {
-		mark, marked, err := s.partitionMark(ctx, topic, p)
-		if err != nil {
-			return nil, err
-		}
+		mark, marked := marks[p]
 		switch {
 		case marked && mark.TopicID != id:
 			stops[p] = fmt.Errorf("topic %s has ID %s and this group consumed it under ID %s: %w", topic, id, mark.TopicID, ErrRecreated)
-			continue
 		case marked && o.Offset < 0:
 			stops[p] = ErrExpired
-			continue
-		case marked:
-			continue
-		case o.Offset < 0:
-			if o, err = s.first(ctx, topic, id, p); err != nil {
-				return nil, err
-			}
-			offsets[p] = o
-		}
-		if err := s.create(ctx, s.partitionName(topic, p), partitionMark{TopicID: id}); err != nil {
-			return nil, err
+		case !marked && o.Offset < 0:
+			fresh = append(fresh, p)
+			unmarked = append(unmarked, p)
+		case !marked:
+			unmarked = append(unmarked, p)
 		}
 	}
-	return stops, nil
+	if err := s.first(ctx, topic, id, fresh, offsets); err != nil {
+		return nil, err
+	}
+	return stops, each(ctx, unmarked, func(ctx context.Context, p int32) error {
+		return s.create(ctx, s.partitionName(topic, p), partitionMark{TopicID: id})
+	})
 }
 
-// first commits the offset at which a partition begins.
-func (s *starter) first(ctx context.Context, topic, topicID string, p int32) (batch.GroupOffset, error) {
+// first commits the offsets at which partitions begin, in one request.
+func (s *starter) first(ctx context.Context, topic, topicID string, partitions []int32, offsets map[int32]batch.GroupOffset) error {
+	if len(partitions) == 0 {
+		return nil
+	}
 	start, err := s.startMark(ctx, topic, topicID)
 	if err != nil {
-		return batch.GroupOffset{}, err
+		return err
 	}
-	offset, ok := start.Offsets[p]
-	if !ok { // added to the topic after the group had started
-		all, err := s.list(ctx, topic, startEarliest)
-		if err != nil {
-			return batch.GroupOffset{}, err
+	beginning, err := s.list(ctx, topic, startEarliest)
+	if err != nil {
+		return err
+	}
+	commits := make([]batch.Commit, len(partitions))
+	for i, p := range partitions {
+		offset, ok := start.Offsets[p]
+		if !ok { // added to the topic after the group had started
+			if offset, ok = beginning[p]; !ok {
+				return fmt.Errorf("list start offset of %s[%d]: not in Kafka's reply", topic, p)
+			}
 		}
-		if offset, ok = all[p]; !ok {
-			return batch.GroupOffset{}, fmt.Errorf("list start offset of %s[%d]: not in Kafka's reply", topic, p)
-		}
+		offsets[p] = batch.GroupOffset{Offset: offset, Metadata: batch.Metadata{}.String()}
+		commits[i] = batch.Commit{TopicPartition: batch.TopicPartition{Topic: topic, Partition: p}, Offset: offset, Metadata: offsets[p].Metadata}
 	}
-	o := batch.GroupOffset{Offset: offset, Metadata: batch.Metadata{}.String()}
-	tp := batch.TopicPartition{Topic: topic, Partition: p}
-	if err := s.commit(ctx, []batch.Commit{{TopicPartition: tp, Offset: o.Offset, Metadata: o.Metadata}}); err != nil {
-		return o, fmt.Errorf("commit start offset of %s: %w: %w", tp, err, batch.ErrRejoin)
+	if err := s.offsets.Commit(ctx, commits); err != nil {
+		return fmt.Errorf("commit start offsets of %s: %w: %w", topic, err, batch.ErrRejoin)
 	}
-	s.log.Info("partition starts", "topic", topic, "partition", p, "start", offset)
-	return o, nil
+	s.log.Info("partitions start", "topic", topic, "partitions", len(partitions), "from", start.Start)
+	return nil
+}
+
+// each calls do for every partition, several at a time.
+func each(ctx context.Context, partitions []int32, do func(context.Context, int32) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, p := range partitions {
+		g.Go(func() error { return do(ctx, p) })
+	}
+	return g.Wait()
 }
 
 // startMark reads where the group started, or resolves START and writes it down. Of several replicas one wins, and all
@@ -124,7 +145,7 @@ func (s *starter) startMark(ctx context.Context, topic, topicID string) (startMa
 	if err != nil {
 		return m, err
 	}
-	m = startMark{TopicID: topicID, Start: strconv.FormatInt(s.start, 10), Offsets: offsets}
+	m = startMark{TopicID: topicID, Start: s.name, Offsets: offsets}
 	err = s.create(ctx, name, m)
 	if errors.Is(err, ErrMarkExists) {
 		_, err = s.read(ctx, name, &m)
@@ -136,9 +157,20 @@ func (s *starter) partitionName(topic string, p int32) string {
 	return path.Join(s.prefix, "groups", url.PathEscape(s.group), "partitions", topic, fmt.Sprintf("%d.json", p))
 }
 
-func (s *starter) partitionMark(ctx context.Context, topic string, p int32) (m partitionMark, marked bool, err error) {
-	marked, err = s.read(ctx, s.partitionName(topic, p), &m)
-	return m, marked, err
+func (s *starter) partitionMarks(ctx context.Context, topic string, offsets map[int32]batch.GroupOffset) (map[int32]partitionMark, error) {
+	var mu sync.Mutex
+	marks := make(map[int32]partitionMark)
+	err := each(ctx, slices.Collect(maps.Keys(offsets)), func(ctx context.Context, p int32) error {
+		var m partitionMark
+		found, err := s.read(ctx, s.partitionName(topic, p), &m)
+		if found {
+			mu.Lock()
+			defer mu.Unlock()
+			marks[p] = m
+		}
+		return err
+	})
+	return marks, err
 }
 
 func (s *starter) read(ctx context.Context, name string, into any) (found bool, err error) {

@@ -74,6 +74,9 @@ func startProcess(env map[string]string, logs io.Writer) (*process, error) {
 	go func() {
 		defer close(p.ended)
 		p.cause = p.cmd.Wait()
+		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGTERM {
+			p.cause = nil // asked to stop before it could listen to signals
+		}
 	}()
 	return p, nil
 }

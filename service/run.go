@@ -56,8 +56,9 @@ type service struct {
 }
 
 // Run exports until ctx ends and then hands over: what is in memory is uploaded and prepared, and the consumer group is
-// left. It returns nil after such a hand-over. An error means that start-up did not find what the configuration names,
-// or that the hand-over was not finished in time; nothing is lost in either case. cfg is validated. kopts are passed to
+// left. It returns nil then, also if the group went on without this member meanwhile. An error means that start-up did
+// not find what the configuration names, that storage refuses permanently, or that the hand-over was not finished in
+// time; nothing is lost in any case. cfg is validated. kopts are passed to
 // the Kafka client, after tidemark's own; production passes none.
 func Run(ctx context.Context, cfg Config, log *slog.Logger, kopts ...kgo.Opt) error {
 	s := &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), kopts: kopts}
@@ -128,10 +129,11 @@ func (s *service) sessions(ctx, work context.Context) error {
 		started := time.Now()
 		err := s.runSession(ctx, work)
 		switch {
-		case err == nil || ctx.Err() != nil:
+		case !errors.Is(err, batch.ErrRejoin): // nil included
 			return err
-		case !errors.Is(err, batch.ErrRejoin):
-			return err
+		case ctx.Err() != nil:
+			s.log.Warn("not everything was handed over; what was in memory is read again", "err", err)
+			return nil
 		case time.Since(started) > rejoinMax:
 			wait = rejoinMin
 		}

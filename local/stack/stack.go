@@ -136,6 +136,7 @@ func (s *Stack) Env(period time.Duration) map[string]string {
 		"TIDEMARK_HTTP_ADDR":         "127.0.0.1:0",
 		"TIDEMARK_LOG_FORMAT":        "text",
 		"TIDEMARK_SESSION_TIMEOUT":   "6s",
+		"TIDEMARK_REBALANCE_TIMEOUT": "10s", // a replica that is killed while the group rebalances holds the others up so long
 	}
 }
 

@@ -9,7 +9,7 @@ type Decoder struct {
 
 	in    scanner // over the message
 	doc   scanner // over a document within it
-	arena []byte  // unescaped text of the message, a word longer than that
+	arena []byte  // unescaped text of the message, and as long as that
 	used  int     // bytes of arena in use
 	index []uint32
 	// quotes is the part of index that belongs to the string decoded last, nil if
@@ -31,7 +31,7 @@ func NewDecoder(maxBytes int) *Decoder {
 func (d *Decoder) prepare(value []byte) {
 	d.in.reset(value, nil)
 	d.used, d.quotes = 0, nil
-	if need := len(value) + 8; need > len(d.arena) {
+	if need := len(value); need > len(d.arena) {
 		need += need / 4
 		d.arena = make([]byte, need)
 		d.index = make([]uint32, need/2) // a quote takes two bytes of a message

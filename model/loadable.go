@@ -136,7 +136,7 @@ func unquote(inner []byte) []byte {
 		}
 		r, size := escape(inner[i:])
 		text = utf8.AppendRune(text, r)
-		i += size
+		i += max(size, 1) // never 0 in a string that was scanned
 	}
 	return text
 }

@@ -47,8 +47,8 @@ func (d *Decoder) unescape(start, i int, high uint64) (text []byte, ok bool) {
 // passing: it notes where the quotes are. In such text nearly every escape is a
 // quote, and the end of a name or value is soon followed by the next one's start.
 //
-// An escape is at least as long as what it stands for, so the arena, a word
-// longer than the message, has room even for a whole word at the end.
+// An escape is at least as long as what it stands for, so what is written never
+// gets ahead of what is read, and an arena as long as the message is enough.
 func (d *Decoder) unescapeRest(i, j int, high uint64) (end, length, n int, or uint64) {
 	src, dst, quotes := d.in.text, d.arena[d.used:], d.index
 	for i < len(src) {

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,16 +103,22 @@ func (b *Buffer) Open(o Opening) *Batch {
 }
 
 // Full says that the batch must be sealed before its period ends, because of a limit: parts of one load job, partitions
-// one load job may write to, or memory that only the end of the batch frees.
+// one load job may write to, or memory that only the end of the batch frees. Batches are sealed in the order in which
+// they were opened, so it is also full when a later one is.
 func (b *Batch) Full() bool {
-	return b.handed.Load() >= fullParts || b.days.full() || b.crowds()
+	open := b.buffer.openBatches()
+	for _, o := range open[max(0, slices.Index(open, b)):] {
+		if o.handed.Load() >= fullParts || o.days.full() || o.crowds(len(open)) {
+			return true
+		}
+	}
+	return false
 }
 
 // crowds says that the seen uuids of the open batches leave too little memory for rows, and that this batch has at
-// least its share of them (so at least one open batch crowds).
-func (b *Batch) crowds() bool {
-	open := int64(len(b.buffer.openBatches()))
-	return b.buffer.budget.crowded() && b.fixed.Load()*open >= b.buffer.budget.fixed.Load()
+// least its share of them: one that was opened while the full one waits to be finished must not be sealed at once, too.
+func (b *Batch) crowds(open int) bool {
+	return b.buffer.budget.crowded() && b.fixed.Load()*int64(open) >= b.buffer.budget.fixed.Load()
 }
 
 // fix counts bytes that only the end of the batch frees.

@@ -56,7 +56,7 @@ func TestBatch_IsFullWhenSeenUUIDsTakeHalfTheBudget(t *testing.T) {
 	cfg := testConfig()
 	cfg.Memory, cfg.PartSize = 8<<20, 1<<20
 	f := start(t, cfg, &fakeParts{})
-	idle, b := f.batch(columns()), f.batch(columns())
+	b, later := f.batch(columns()), f.batch(columns())
 	n := 0
 	for ; !b.Full(); n += 5000 {
 		require.NoError(t, f.Wait(t.Context()))
@@ -67,13 +67,24 @@ func TestBatch_IsFullWhenSeenUUIDsTakeHalfTheBudget(t *testing.T) {
 		require.NoError(t, b.Append(t.Context(), poll(events...)))
 		require.Less(t, n, 1<<20)
 	}
-	require.False(t, idle.Full(), "it is not the one to seal")
+	require.False(t, later.Full(), "it is not the one to seal")
 	require.Greater(t, n, 100_000, "about 25 bytes for each uuid")
 	contents, err := b.Finish(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, n, contents.Tables[0].Rows())
-	idle.Discard()
+	later.Discard()
 	f.requireEmpty(t)
+}
+
+func TestBatch_IsFullWhenALaterOneIs(t *testing.T) {
+	f := start(t, testConfig(), &fakeParts{})
+	before, b, after := f.batch(columns()), f.batch(columns()), f.batch(columns())
+	b.handed.Add(fullParts)
+	require.True(t, before.Full(), "it has to be sealed first")
+	require.True(t, b.Full())
+	require.False(t, after.Full())
+	b.Discard()
+	require.False(t, before.Full())
 }
 
 func TestBatch_TailsOfVeryManyTeamsShareParts(t *testing.T) {

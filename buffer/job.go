@@ -92,6 +92,10 @@ func (b *Buffer) encodeJob(_ context.Context, j *job) error {
 
 // uploadJob stores a part. Discarding its batch ends the attempt.
 func (b *Buffer) uploadJob(ctx context.Context, j *job) error {
+	if j.batch.discarded.Load() {
+		b.end(j, batch.Part{}, nil)
+		return nil
+	}
 	attempt, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -101,10 +105,6 @@ func (b *Buffer) uploadJob(ctx context.Context, j *job) error {
 		case <-attempt.Done():
 		}
 	}()
-	if j.batch.discarded.Load() {
-		b.end(j, batch.Part{}, nil)
-		return nil
-	}
 	part, err := b.parts.Store(attempt, j.object(), j.team, j.count, j.data)
 	if err != nil && j.batch.discarded.Load() {
 		err = nil

@@ -116,7 +116,7 @@ func (s *Server) createAs(ctx context.Context, t *txn, ref tableRef, table *bq.T
 	if err := s.createTable(ctx, t, ref, table); err != nil || query == "" {
 		return err
 	}
-	_, err := t.exec(ctx, "INSERT INTO "+ref.physical()+" "+query)
+	_, err := t.exec(ctx, insertSQL(ref, table.Schema.Fields, query))
 	if err != nil {
 		return queryError(err)
 	}

@@ -2,6 +2,7 @@ package bigquery
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -105,11 +106,7 @@ func planInsert(sc *scope, tokens []token) (*statement, error) {
 		}
 		return nil, checkAssignments(columns, fields, literals)
 	}
-	quoted := make([]string, len(fields))
-	for i, field := range fields {
-		quoted[i] = field.Name
-	}
-	insert := "INSERT INTO " + target.ref.physical() + " (" + idents(quoted) + ") " + body
+	insert := insertSQL(target.ref, fields, body)
 	return &statement{kind: kindInsert, target: target.ref, check: check, run: func(ctx context.Context, t *txn) (*outcome, error) {
 		rows, err := t.exec(ctx, insert)
 		if err != nil {
@@ -117,6 +114,17 @@ func planInsert(sc *scope, tokens []token) (*statement, error) {
 		}
 		return &outcome{dml: &bq.DmlStatistics{InsertedRowCount: rows}}, nil
 	}}, nil
+}
+
+// insertSQL inserts the columns that the body selects into the fields.
+func insertSQL(ref tableRef, fields []*bq.TableFieldSchema, body string) string {
+	var names, given, values []string
+	for i, field := range fields {
+		name := fmt.Sprintf("c%d", i)
+		names, given, values = append(names, field.Name), append(given, name), append(values, stored(field, name))
+	}
+	return "INSERT INTO " + ref.physical() + " (" + idents(names) + ") SELECT " + strings.Join(values, ", ") +
+		" FROM (" + body + ") AS given(" + strings.Join(given, ", ") + ")"
 }
 
 // checkAssignments refuses values that GoogleSQL does not coerce to the columns'
@@ -167,41 +175,44 @@ func assignable(duck string, given, field *bq.TableFieldSchema, literals bool) b
 	return false
 }
 
-// assignment is column = expression.
-type assignment struct {
-	column     string
-	expression string
+// assignments are column = expression, ….
+type assignments struct {
+	fields []*bq.TableFieldSchema
+	values []string
 }
 
 // parseAssignments reads a list of them; a column may be qualified by the alias.
-func parseAssignments(sc *scope, tokens []token, alias string) ([]assignment, error) {
-	var all []assignment
+func parseAssignments(sc *scope, tokens []token, target dmlTarget) (assignments, error) {
+	var all assignments
 	for _, item := range splitList(tokens) {
 		equals := section(item, 0, "=")
 		path := item[:equals]
-		if len(path) == 3 && path[1].is(".") && strings.EqualFold(path[0].text, alias) {
+		if len(path) == 3 && path[1].is(".") && strings.EqualFold(path[0].text, target.alias) {
 			path = path[2:]
 		}
 		if len(path) != 1 || equals == len(item) {
-			return nil, notImplemented("an assignment to anything but a column")
+			return all, notImplemented("an assignment to anything but a column")
 		}
-		expression, err := sc.translate(item[equals+1:])
+		fields, err := target.fields([]string{path[0].text})
 		if err != nil {
-			return nil, err
+			return all, err
 		}
-		all = append(all, assignment{column: path[0].text, expression: expression})
+		value, err := sc.translate(item[equals+1:])
+		if err != nil {
+			return all, err
+		}
+		all.fields, all.values = append(all.fields, fields...), append(all.values, value)
 	}
 	return all, nil
 }
 
-// setClause is the assignments in a DuckDB statement, and their columns and values.
-func setClause(assignments []assignment) (clause string, names, values []string) {
-	sets := make([]string, len(assignments))
-	for i, a := range assignments {
-		sets[i] = ident(a.column) + " = " + a.expression
-		names, values = append(names, a.column), append(values, a.expression)
+// sql is the assignments in a DuckDB statement.
+func (a assignments) sql() string {
+	sets := make([]string, len(a.fields))
+	for i, field := range a.fields {
+		sets[i] = ident(field.Name) + " = " + stored(field, "("+a.values[i]+")")
 	}
-	return strings.Join(sets, ", "), names, values
+	return strings.Join(sets, ", ")
 }
 
 // planUpdate plans UPDATE table [[AS] alias] SET assignments WHERE condition.
@@ -221,17 +232,12 @@ func planUpdate(sc *scope, tokens []token) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	assignments, err := parseAssignments(sc, tokens[i+1:end], target.alias)
+	set, err := parseAssignments(sc, tokens[i+1:end], target)
 	if err != nil {
 		return nil, err
 	}
-	clause, names, values := setClause(assignments)
-	fields, err := target.fields(names)
-	if err != nil {
-		return nil, err
-	}
-	probe := "SELECT " + strings.Join(values, ", ") + " FROM " + target.sql() + condition
-	update := "UPDATE " + target.sql() + " SET " + clause + condition
+	probe := "SELECT " + strings.Join(set.values, ", ") + " FROM " + target.sql() + condition
+	update := "UPDATE " + target.sql() + " SET " + set.sql() + condition
 	return &statement{
 		kind: kindUpdate, target: target.ref, mutates: true,
 		check: func(ctx context.Context, t *txn) (*bq.TableSchema, error) {
@@ -239,7 +245,7 @@ func planUpdate(sc *scope, tokens []token) (*statement, error) {
 			if err != nil {
 				return nil, queryError(err)
 			}
-			return nil, checkAssignments(columns, fields, false)
+			return nil, checkAssignments(columns, set.fields, false)
 		},
 		run: func(ctx context.Context, t *txn) (*outcome, error) {
 			rows, err := t.exec(ctx, update)

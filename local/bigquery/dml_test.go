@@ -263,3 +263,23 @@ func TestDDL_KeepsMetadata(t *testing.T) {
 	_, err = f.run("missing", "DROP TABLE analytics.t")
 	requireReason(t, err, 404, "notFound")
 }
+
+// docs.cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls:
+// an array that is NULL is stored as empty.
+func TestDML_ArraysAreNeverNull(t *testing.T) {
+	f := start(t, nil)
+	f.exec("CREATE TABLE analytics.sessions (id STRING, n INT64, urls ARRAY<STRING>)")
+	f.exec("INSERT INTO analytics.sessions (id) VALUES ('a'), ('b')")
+	f.exec("INSERT INTO analytics.sessions (id, urls) SELECT 'c', CAST(NULL AS ARRAY<STRING>)")
+	f.exec(`MERGE analytics.sessions AS t
+		USING (SELECT 'a' AS id, 2 AS n, ['y', 'x'] AS urls UNION ALL SELECT 'd', 1, NULL) AS s
+		ON t.id = s.id
+		WHEN MATCHED THEN UPDATE SET
+			n = GREATEST(IFNULL(t.n, 0), s.n),
+			urls = ARRAY(SELECT DISTINCT u FROM UNNEST(ARRAY_CONCAT(t.urls, s.urls)) AS u ORDER BY u LIMIT 20)
+		WHEN NOT MATCHED THEN INSERT (id, n, urls) VALUES (s.id, s.n, s.urls)`)
+	f.exec("ALTER TABLE analytics.sessions ADD COLUMN tags ARRAY<STRING>")
+	require.Equal(t, [][]client.Value{{"a", int64(2), int64(2), int64(0)}, {"b", nil, int64(0), int64(0)}, {"c", nil, int64(0), int64(0)}, {"d", int64(1), int64(0), int64(0)}},
+		f.rows("SELECT id, n, ARRAY_LENGTH(urls), ARRAY_LENGTH(tags) FROM analytics.sessions ORDER BY id"))
+	require.Equal(t, [][]client.Value{{[]client.Value{"x", "y"}}}, f.rows("SELECT urls FROM analytics.sessions WHERE id = 'a'"))
+}

@@ -70,7 +70,7 @@ func (s *Server) jobsInsert(ctx context.Context, r *request) (any, error) {
 	if key.id == "" {
 		key.id = "job_" + uuid.NewString()
 	}
-	j, err := s.accept(ctx, key, given.Configuration, w)
+	j, err := s.accept(key, given.Configuration, w)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func (s *Server) jobsQuery(ctx context.Context, r *request) (any, error) {
 		_, _ = hash.Write([]byte(given.RequestId)) // never fails
 		key.id = fmt.Sprintf("job_request_%x", hash.Sum(nil))
 	}
-	j, err := s.accept(ctx, key, config, w)
+	j, err := s.accept(key, config, w)
 	if err != nil {
 		// The same request once more: its job is the answer.
 		if j = s.jobs.find(key); j == nil {

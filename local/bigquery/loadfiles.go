@@ -121,7 +121,7 @@ func (l *load) insertSQL(f *sources) string {
 			// load table of the Parquet page does not look at either.
 			value = "CAST(" + ident(field.Name) + " AS " + fieldDuckType(field) + ")"
 		}
-		values = append(values, value)
+		values = append(values, stored(field, value))
 	}
 	return "INSERT INTO " + l.ref.physical() + " (" + idents(names) + ") SELECT " + strings.Join(values, ", ") + " FROM " + f.scan()
 }

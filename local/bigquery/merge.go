@@ -10,11 +10,10 @@ import (
 
 // mergeClause is WHEN … [AND condition] THEN action.
 type mergeClause struct {
-	when      string // MATCHED, NOT MATCHED BY TARGET or NOT MATCHED BY SOURCE
-	condition string // of AND; empty if none
-	action    string // DuckDB's
-	names     []string
-	values    []string // assigned to names; nil for DELETE and INSERT ROW
+	when        string // MATCHED, NOT MATCHED BY TARGET or NOT MATCHED BY SOURCE
+	condition   string // of AND; empty if none
+	action      string // DuckDB's
+	assignments        // none for DELETE and INSERT ROW
 }
 
 // mergePlan is a MERGE, translated.
@@ -105,13 +104,9 @@ func (c *mergeClause) parseAction(sc *scope, tokens []token, target dmlTarget) e
 		c.action = "DELETE"
 		return nil
 	case tokens[0].is("UPDATE") && tokens[1].is("SET") && !inserts:
-		assignments, err := parseAssignments(sc, tokens[2:end], target.alias)
-		if err != nil {
-			return err
-		}
-		c.action, c.names, c.values = setClause(assignments)
-		c.action = "UPDATE SET " + c.action
-		return nil
+		set, err := parseAssignments(sc, tokens[2:end], target)
+		c.assignments, c.action = set, "UPDATE SET "+set.sql()
+		return err
 	case tokens[0].is("INSERT") && tokens[1].is("ROW") && end == 2 && inserts:
 		c.action = "INSERT BY NAME *"
 		return nil
@@ -137,14 +132,17 @@ func (c *mergeClause) parseInsert(sc *scope, tokens []token, target dmlTarget) e
 		}
 		c.values = append(c.values, value)
 	}
-	fields, err := target.fields(names)
-	if err != nil {
+	if c.fields, err = target.fields(names); err != nil {
 		return err
 	}
-	for _, field := range fields {
-		c.names = append(c.names, field.Name)
+	if len(c.fields) != len(c.values) {
+		return invalidQuery("Inserted row has wrong column count; Has %d, expected %d", len(c.values), len(c.fields))
 	}
-	c.action = "INSERT (" + idents(c.names) + ") VALUES (" + strings.Join(c.values, ", ") + ")"
+	columns, values := make([]string, len(c.fields)), make([]string, len(c.fields))
+	for i, field := range c.fields {
+		columns[i], values[i] = field.Name, stored(field, c.values[i])
+	}
+	c.action = "INSERT (" + idents(columns) + ") VALUES (" + strings.Join(values, ", ") + ")"
 	return nil
 }
 
@@ -169,10 +167,6 @@ func (m *mergePlan) check(ctx context.Context, t *txn) (*bq.TableSchema, error) 
 		if c.values == nil {
 			continue
 		}
-		fields, err := m.target.fields(c.names)
-		if err != nil {
-			return nil, err
-		}
 		// A value that is not to see one of the two sides may still name it: harmless,
 		// as DuckDB plans the statement itself below.
 		from := m.target.sql() + " JOIN " + m.source + " ON " + m.on
@@ -183,7 +177,7 @@ func (m *mergePlan) check(ctx context.Context, t *txn) (*bq.TableSchema, error) 
 		if err != nil {
 			return nil, queryError(err)
 		}
-		if err := checkAssignments(columns, fields, false); err != nil {
+		if err := checkAssignments(columns, c.fields, false); err != nil {
 			return nil, err
 		}
 	}

@@ -16,13 +16,16 @@ var errClosing = errors.New("bigquery: server is closing")
 
 // accept makes a job of the work: it takes the ID, records the job, for BigQuery
 // does not forget one that it has accepted, and sets it going.
-func (s *Server) accept(ctx context.Context, key jobKey, config *bq.JobConfiguration, w work) (*job, error) {
+func (s *Server) accept(key jobKey, config *bq.JobConfiguration, w work) (*job, error) {
 	if err := checkName("job", key.id, jobPattern); err != nil {
 		return nil, err
 	}
 	now := s.cfg.Now()
 	j := newJob(key, config, w, now)
+	ctx, cancel := s.jobContext()
+	j.cancel = cancel
 	if err := s.jobs.add(j); err != nil {
+		j.cancel(nil)
 		return nil, err
 	}
 	if w.kind() == kindLoad {
@@ -33,9 +36,10 @@ func (s *Server) accept(ctx context.Context, key jobKey, config *bq.JobConfigura
 	})
 	if err != nil {
 		s.jobs.remove(j)
+		j.cancel(nil)
 		return nil, fmt.Errorf("record job %s: %w", key.id, err)
 	}
-	s.start(j)
+	s.start(ctx, j)
 	return j, nil
 }
 
@@ -45,12 +49,15 @@ func (t *txn) putJob(ctx context.Context, seq int64, done bool, record *bq.Job) 
 	return err
 }
 
-// start runs the job in a goroutine that close waits for.
-func (s *Server) start(j *job) {
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	j.cancel = cancel
+// jobContext is the context of a job, which is there before others see the job.
+func (s *Server) jobContext() (context.Context, context.CancelCauseFunc) {
+	return context.WithCancelCause(s.ctx)
+}
+
+// start runs the job in a goroutine that Close waits for.
+func (s *Server) start(ctx context.Context, j *job) {
 	s.running.Go(func() {
-		defer cancel(nil)
+		defer j.cancel(nil)
 		s.runJob(ctx, j)
 	})
 }
@@ -97,6 +104,12 @@ func (s *Server) runStarted(ctx context.Context, j *job, fault JobFault) error {
 		return err
 	}
 	defer release()
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	return s.effect(ctx, j)
 }
 

@@ -23,6 +23,7 @@ type Server struct {
 	jobs     *jobs
 	quota    *quota
 	locks    *locks
+	slots    chan struct{} // of jobs that DuckDB works on
 	http     *http.Server
 	endpoint string
 
@@ -35,6 +36,10 @@ type Server struct {
 	closed   sync.Once
 	closeErr error
 }
+
+// maxSlots bounds the memory of jobs that read Parquet at the same time. A job takes
+// its slot after its locks and waits for nothing while it has it.
+const maxSlots = 16
 
 // Start opens the database, runs jobs that an earlier server accepted and did not
 // finish, and serves. The context bounds the start only. The caller must Close it.
@@ -51,6 +56,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		jobs:    newJobs(),
 		quota:   newQuota(cfg.LoadsPerTable),
 		locks:   newLocks(),
+		slots:   make(chan struct{}, maxSlots),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.serve(ctx); err != nil {
@@ -76,14 +82,16 @@ func (s *Server) serve(ctx context.Context) error {
 	}
 	s.endpoint = "http://" + listener.Addr().String()
 	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: time.Minute}
+	for _, j := range unfinished {
+		jobCtx, cancel := s.jobContext()
+		j.cancel = cancel
+		s.start(jobCtx, j)
+	}
 	s.running.Go(func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.cancel(fmt.Errorf("bigquery: serve: %w", err))
 		}
 	})
-	for _, j := range unfinished {
-		s.start(j)
-	}
 	return nil
 }
 

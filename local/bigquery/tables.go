@@ -77,14 +77,27 @@ func (s *Server) createTable(ctx context.Context, t *txn, ref tableRef, table *b
 	return s.catalog.putTable(ctx, t, ref, table)
 }
 
-// columnDDL defines a column. An array is never NULL in BigQuery; here it may be,
-// and is read as empty.
+// columnDDL defines a column. An array is never NULL in a table
+// (docs.cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls);
+// what is written to one goes through stored.
 func columnDDL(field *bq.TableFieldSchema) string {
 	column := ident(field.Name) + " " + fieldDuckType(field)
-	if field.Mode == modeRequired {
+	switch field.Mode {
+	case modeRequired:
 		column += " NOT NULL"
+	case modeRepeated:
+		column += " DEFAULT []"
 	}
 	return column
+}
+
+// stored is the expression of the value that a column gets of a value that is
+// written to it.
+func stored(field *bq.TableFieldSchema, value string) string {
+	if field.Mode == modeRepeated {
+		return "coalesce(" + value + ", [])"
+	}
+	return value
 }
 
 // checkTable refuses what is not covered, and normalizes the schema.

@@ -29,7 +29,7 @@ const (
 	testBucket  = "staging"
 
 	// testTimeout bounds what a test waits for; nothing takes that long.
-	testTimeout = time.Minute
+	testTimeout = 5 * time.Minute
 )
 
 // fixture is a server with a dataset in the US, its clients, and a bucket.

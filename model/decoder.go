@@ -41,7 +41,8 @@ func (d *Decoder) prepare(value []byte) {
 // Decode decodes one message of the events topic into e. Its error is nil or a
 // *Reject, in which case e holds nothing of use. What e held before is forgotten,
 // and what other events of this decoder point to is overwritten. It does not
-// allocate, unless a message is larger than all before or holds invalid UTF-8.
+// allocate, unless a message is larger than all before, or holds what is rare:
+// invalid UTF-8, escapes within $ip, a number with exponent of over 32 characters.
 //
 // The message has to be one JSON object (RFC 8259); names are compared exactly,
 // of members with the same name the last counts, and unknown ones are checked

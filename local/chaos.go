@@ -16,29 +16,52 @@ type chaos struct {
 	random   *rand.Rand
 	replicas []replica
 	start    func() (replica, error)
+	visible  func() int64 // records committed so far
 	say      func(format string, args ...any)
 	kills    int
 }
 
 const (
-	chaosPause  = 1500 * time.Millisecond // on average, between two incidents
-	freezeFor   = 10 * time.Second        // longer than the session timeout of local mode
+	chaosPause  = 1500 * time.Millisecond // on average, from the first progress to the next incident
+	freezeFor   = 6 * time.Second         // longer than the session timeout under chaos
 	freezeShare = 0.1
 	stopShare   = 0.2
+	// noProgress is how long an incident waits for something to be committed since the last one. A group that is hit
+	// again before it has recovered only shows that it recovers no faster than its timeouts.
+	noProgress = 15 * time.Second
 )
+
+// chaosEnv shortens the group's timeouts, so that a kill costs seconds.
+func chaosEnv() map[string]string {
+	return map[string]string{"TIDEMARK_SESSION_TIMEOUT": "2s", "TIDEMARK_REBALANCE_TIMEOUT": "4s"}
+}
 
 func (c *chaos) run(ctx context.Context) error {
 	for {
-		pause := time.NewTimer(time.Duration(c.random.ExpFloat64() * float64(chaosPause)))
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		before := c.visible()
+		for waited := time.Duration(0); c.visible() == before && waited < noProgress; waited += chaosPause / 5 {
+			if !pause(ctx, chaosPause/5) {
+				return nil
+			}
+		}
+		if !pause(ctx, time.Duration(c.random.ExpFloat64()*float64(chaosPause))) {
 			return nil
-		case <-pause.C:
 		}
 		if err := c.incident(ctx, c.random.IntN(len(c.replicas))); err != nil {
 			return err
 		}
+	}
+}
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }
 
@@ -81,11 +104,6 @@ func (c *chaos) freeze(ctx context.Context, i int) error {
 	if err := c.replicas[i].signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	thaw := time.NewTimer(freezeFor)
-	defer thaw.Stop()
-	select {
-	case <-ctx.Done():
-	case <-thaw.C:
-	}
+	pause(ctx, freezeFor) // cut short at the end
 	return c.replicas[i].signal(syscall.SIGCONT)
 }

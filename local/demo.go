@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"sync/atomic"
@@ -51,6 +52,9 @@ func run(ctx context.Context, opts options, out *console) (err error) {
 	d.admin = kadm.NewClient(client)
 	d.env = d.stack.Env(opts.period)
 	d.env["TIDEMARK_MAX_RECORD_SIZE"] = fmt.Sprint(maxRecord)
+	if opts.chaos {
+		maps.Copy(d.env, chaosEnv())
+	}
 	d.introduce()
 	if err := d.export(ctx, whole); err != nil {
 		return err
@@ -80,7 +84,7 @@ func (d *demo) export(ctx, whole context.Context) error {
 	defer cancel()
 	g, work := errgroup.WithContext(work)
 	if d.opts.chaos {
-		c := &chaos{random: rand.New(rand.NewPCG(d.opts.seed, 1)), replicas: d.replicas, start: d.startReplica, say: d.out.say}
+		c := &chaos{random: rand.New(rand.NewPCG(d.opts.seed, 1)), replicas: d.replicas, start: d.startReplica, visible: d.visibleNow, say: d.out.say}
 		g.Go(func() error {
 			defer func() { d.kills = c.kills }()
 			return c.run(work)
@@ -168,6 +172,14 @@ func (d *demo) report(acknowledged uint64) {
 	if err == nil {
 		d.out.progress("%s  produced %d  exported %d", time.Now().Format(time.TimeOnly), acknowledged, visible)
 	}
+}
+
+// visibleNow is what is committed, 0 while Kafka does not say.
+func (d *demo) visibleNow() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	visible, _, _ := d.committed(ctx) // 0 with an error
+	return visible
 }
 
 // waitVisible waits until every partition is committed to its end.

@@ -1,0 +1,147 @@
+package batch
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mutation breaks one rule of the protocol in the real source. The test it names must fail, and say so in these words.
+type mutation struct {
+	name  string
+	edits []edit
+	run   string // the test
+	flags string // its bounds, if not the default ones
+	says  string
+}
+
+type edit struct{ file, old, new string }
+
+const (
+	torn    = "-explore=2,1,2,2,1,0,0,0,true"
+	handing = "-explore=2,1,2,2,0,0,1,0,false"
+	moving  = "-explore=2,2,2,2,0,0,1,0,false"
+)
+
+func mutations() []mutation {
+	return append(decisions(), commitOrder()...)
+}
+
+// decisions are mutations of what decides a batch.
+func decisions() []mutation {
+	return []mutation{
+		{"released partitions are kept in the ledger", []edit{{"ledger.go",
+			`func (l *Ledger) Release(tp TopicPartition) { delete(l.held, tp) }`, `func (l *Ledger) Release(tp TopicPartition) {}`,
+		}}, "TestExplore", handing, "believes"},
+		{"partitions that are not held are left out of a prepare", []edit{{"ledger.go",
+			"			return nil, fmt.Errorf(\"prepare batch %s: %s: %w\", m.ID, r.TopicPartition, ErrNotHeld)", `			continue`,
+		}}, "TestLedger_RefusesToPrepareAPartitionItDoesNotHold", "", "Expected error with"},
+		{"a batch in the metadata is taken for decided", []edit{{"adopt.go",
+			`next, err = d.judge(ctx, m); return err`, `next = Prepared; return nil`,
+		}}, "TestExplore", torn, "visible 2 times"},
+		{"already past is taken for a decision", []edit{{"adopt.go",
+			`if !past {`, `if past || !past {`,
+		}}, "TestExplore", torn, "visible 2 times"},
+		{"a prepare taken in part is taken for a decision", []edit{{"prepare.go",
+			`if !happened {`, `if !happened && false {`,
+		}}, "TestExplore", torn, "believes"},
+		{"a missing manifest is taken for void", []edit{{"adopt.go",
+			"	m, err := d.ports.Manifests.Get(ctx, link.Batch)\n", "	m, err := d.ports.Manifests.Get(ctx, link.Batch)\n	if errors.Is(err, ErrNoManifest) {\n		return nil, nil\n	}\n",
+		}}, "TestDriver_AMissingManifestStopsThePartition", "", "Expected error with"},
+		{"a void batch stays in the metadata", []edit{{"adopt.go",
+			`if n < len(meta.Chain) {`, `if n < len(meta.Chain) && false {`,
+		}}, "TestExplore", torn, "stuck"},
+		{"prepare moves the offset", []edit{{"ledger.go",
+			`commits = append(commits, Commit{r.TopicPartition, h.committed, text})`, `commits = append(commits, Commit{r.TopicPartition, r.End, text})`,
+		}}, "TestExplore", handing, "committed and not visible"},
+		{"a found batch's records are read again", []edit{{"adopt.go",
+			`pos = Position{Offset: r.End, Clock: r.Clock}`, `pos = Position{Offset: o.Offset, Clock: r.Clock}`,
+		}}, "TestExplore", moving, "offsets are not contiguous"},
+		{"the next batch is prepared although this one was not", []edit{{"prepare.go",
+			`				return fmt.Errorf("prepare batch %s: %w: %w", e.manifest.ID, err, ErrRejoin)`, `				d.log.Warn("prepare", "err", err)`,
+		}, {"ledger.go",
+			`if h.end() != r.Start {`, `if h.end() > r.Start {`,
+		}}, "TestCrash", "", ""},
+	}
+}
+
+// commitOrder are mutations of when batches are applied and committed.
+func commitOrder() []mutation {
+	return []mutation{
+		{"the chain is wiped at commit", []edit{{"ledger.go",
+			`meta := Metadata{Clock: r.Clock, Chain: h.meta.Chain[1:]}`, `meta := Metadata{Clock: r.Clock}`,
+		}}, "TestExplore", moving, "believes"},
+		{"a batch is committed before it is applied", []edit{{"apply.go",
+			`err := d.step("apply", func() error { return d.applyTables(ctx, e.manifest) })`, `var err error`,
+		}}, "TestExplore", handing, "committed and not visible"},
+		{"a batch does not wait for the one before it", []edit{{"ledger.go",
+			`		default:
+			more = true`, `		default:`,
+		}}, "TestExplore", moving, "stuck"},
+		{"being fenced is taken for success", []edit{{"prepare.go",
+			`		return fmt.Errorf("%w: %w", err, ErrRejoin)
+	}
+	happened,`, `		return nil
+	}
+	happened,`,
+		}}, "TestExplore", "-explore=2,1,2,2,0,1,0,0,false", "visible 2 times"},
+		{"a batch that waits is not looked at again when its turn comes elsewhere", []edit{{"apply.go",
+			`if e.state == Applied || e.state == Prepared && !e.driven {`, `if !e.driven && (e.state == Applied || e.state == Prepared) {`,
+		}}, "TestExplore", moving, "stuck"},
+		{"a batch that ended while its partition came back is not taken up again", []edit{{"adopt.go",
+			`if e.driven {`, `if e.driven && false {`,
+		}}, "TestDriver_ABatchThatEndsWhileItsPartitionComesBackIsCommitted", "", "Condition never satisfied"},
+	}
+}
+
+// TestMutations_AreCaught builds the package's tests around each broken source, and wants them to fail: tests that pass
+// whatever the code does are worth nothing.
+func TestMutations_AreCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the package once for every mutation")
+	}
+	for _, m := range mutations() {
+		t.Run(m.name, func(t *testing.T) {
+			binary := m.build(t)
+			args := []string{"-test.run=^" + m.run + "$", "-test.timeout=60s", "-test.short"}
+			if m.flags != "" {
+				args = append(args, m.flags)
+			}
+			out, err := exec.CommandContext(t.Context(), binary, args...).CombinedOutput()
+			require.Error(t, err, "nothing noticed: %s", out)
+			require.Contains(t, string(out), "--- FAIL: "+m.run)
+			require.Contains(t, string(out), m.says)
+			if testing.Verbose() {
+				t.Logf("%s", out)
+			}
+		})
+	}
+}
+
+// build compiles the tests with the edits laid over the source.
+func (m mutation) build(t *testing.T) string {
+	dir := t.TempDir()
+	source, err := os.Getwd()
+	require.NoError(t, err)
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for _, e := range m.edits {
+		text, err := os.ReadFile(filepath.Join(source, e.file))
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(string(text), e.old), "%s has changed: %q must occur once", e.file, e.old)
+		patched := filepath.Join(dir, e.file)
+		require.NoError(t, os.WriteFile(patched, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o600))
+		overlay.Replace[filepath.Join(source, e.file)] = patched
+	}
+	text, err := json.Marshal(overlay)
+	require.NoError(t, err)
+	file, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "batch.test")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", file, "-ldflags=-s -w", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return binary
+}

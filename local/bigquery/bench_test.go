@@ -42,6 +42,35 @@ func BenchmarkLoad_Small(b *testing.B) {
 	}
 }
 
+// BenchmarkLoad_ManyObjects is a job of 300 objects of ten rows.
+func BenchmarkLoad_ManyObjects(b *testing.B) {
+	f := start(b, func(c *Config) { c.Dir = b.TempDir() })
+	f.createEvents("events")
+	var uris []string
+	for i := range 300 {
+		uris = append(uris, f.upload(events(10*i, 10)))
+	}
+	i := 0
+	for b.Loop() {
+		i++
+		require.NoError(b, f.load(fmt.Sprintf("load-%d", i), "events", uris...).Err())
+	}
+}
+
+// BenchmarkMerge merges 1,000 rows into a table of 100,000.
+func BenchmarkMerge(b *testing.B) {
+	f := start(b, func(c *Config) { c.Dir = b.TempDir() })
+	f.createEvents("events")
+	f.createEvents("stage")
+	require.NoError(b, f.load("events", "events", f.upload(events(0, 100_000))).Err())
+	require.NoError(b, f.load("stage", "stage", f.upload(events(99_500, 1000))).Err())
+	const merge = "MERGE analytics.events t USING analytics.stage s ON t.uuid = s.uuid " +
+		"WHEN MATCHED AND s.team_id >= t.team_id THEN UPDATE SET team_id = s.team_id WHEN NOT MATCHED THEN INSERT ROW"
+	for b.Loop() {
+		f.exec(merge)
+	}
+}
+
 // BenchmarkLoad_Million loads a million events of a kilobyte from 400 objects in
 // four jobs, and moves them into a table with a JSON column.
 func BenchmarkLoad_Million(b *testing.B) {

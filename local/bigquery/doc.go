@@ -1,2 +1,66 @@
-// Package bigquery runs BigQuery inside the process.
+// Package bigquery runs BigQuery inside the process: a REST server on loopback that
+// the unmodified Go client speaks to, and that runs the jobs on DuckDB.
+//
+//	server, err := bigquery.Start(ctx, bigquery.Config{Objects: bigquery.NewStorageObjects(gcs)})
+//	client, err := bigquery.NewClient(ctx, project,
+//		option.WithEndpoint(server.Endpoint()), // with and without /bigquery/v2/ behind it
+//		option.WithoutAuthentication())
+//
+// It exists to find faults in programs that use BigQuery, so it refuses rather than
+// approximates: an option, type, statement or function that is not covered is answered
+// with 501 and its name. Every project exists, and everybody may do everything.
+//
+// # Covered
+//
+// Datasets and tables: insert, get, list, patch with If-Match, delete; partitioning
+// by the DAY of a column, clustering, labels, descriptions, location, and expiration
+// (an expired table is not found, and is swept away when the next one is created).
+// Names of tables are case-sensitive, those of columns are not. Rows of a table with
+// paging. The test of permissions grants all.
+//
+// Load jobs: Parquet objects, named one by one, into a table that exists, with an
+// explicit schema; WRITE_APPEND and WRITE_EMPTY; all rows or none. Types: STRING,
+// BYTES, INT64, FLOAT64, BOOL, NUMERIC, TIMESTAMP, DATE, TIME and arrays of them; JSON
+// is refused, as BigQuery does. At most 10,000 objects and 4,000 days per job, and
+// 1,500 jobs per table name and day.
+//
+// Query jobs: SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE TABLE, ASSERT, CREATE,
+// DROP and ALTER TABLE … ADD COLUMN; scripts of one transaction, with child jobs;
+// named and positional parameters; dry runs. MERGE fails where more than one row of
+// the source would change a row. Values that DuckDB would cast and BigQuery would not,
+// text to JSON above all, are refused in INSERT, UPDATE and MERGE.
+//
+// Jobs: an ID is taken for good, by a failed job too, within its project and location;
+// only refusals at the insert itself (4xx, 501) leave it free. A job is PENDING,
+// RUNNING and DONE, takes the time it is told to, and can be cancelled. It has its
+// effect at the end of RUNNING, in one transaction with the record of its end. With
+// Config.Dir all of it survives a restart and a crash, except the rows that queries
+// have returned; jobs that were accepted and not finished are run anew. A transaction
+// that begins to run while another one that changes the same table is running is
+// cancelled. See Faults for what can be made to go wrong.
+//
+// # Not covered, and refused
+//
+// Uploads in jobs.insert, streaming inserts, the Storage Read and Write APIs, copy and
+// extract jobs, sessions, legacy SQL, query destinations, views, routines, models,
+// INFORMATION_SCHEMA, wildcard tables, partition decorators, time travel, temporary
+// tables, DECLARE and the rest of the procedural language, system variables, UPDATE …
+// FROM, STRUCT, BIGNUMERIC, GEOGRAPHY, INTERVAL, RANGE, functions not listed in this
+// package, and creation, schema changes or WRITE_TRUNCATE by load jobs.
+//
+// # Not covered, and not noticed
+//
+// Slots, queues, prices, and quotas other than those above; permissions; whether the
+// bucket is in the right place; partition expiration (it is kept, nothing expires);
+// sizes in bytes, which are Parquet's for a load and absent otherwise.
+//
+// A transaction reads the state at the end of its RUNNING, not at its beginning, and
+// plain DML is not held up by a transaction that is kept RUNNING by a fault. Writers of
+// one table go one at a time, so that timings say nothing about parallel loads.
+//
+// Statements are translated by the token, without an analyzer. Therefore some invalid
+// GoogleSQL passes: comparing text with numbers or JSON with JSON, aliases used where
+// they are not visible yet. And some values differ: x / 0 is infinite instead of an
+// error, CAST of a fraction to INT64 rounds halves to even, CAST of BYTES to STRING
+// escapes, an array may hold NULL. Analyze statements by other means, too.
 package bigquery

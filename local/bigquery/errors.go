@@ -69,6 +69,25 @@ func reasonCode(reason string) int {
 	return http.StatusBadRequest
 }
 
+// statusReason is the reason that an injected reply has unless it says another.
+func statusReason(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "accessDenied"
+	case http.StatusNotFound:
+		return "notFound"
+	case http.StatusConflict:
+		return "duplicate"
+	case http.StatusPreconditionFailed:
+		return "conditionNotMet"
+	case http.StatusTooManyRequests:
+		return "rateLimitExceeded"
+	case http.StatusBadRequest:
+		return "invalid"
+	}
+	return "backendError"
+}
+
 // asAPIError makes any error one in BigQuery's terms. What is not one already is
 // a fault of this package, and is told as a job-level internal error with 400,
 // because clients repeat a 500 until their context ends.

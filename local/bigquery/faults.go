@@ -69,6 +69,9 @@ type Fault struct {
 	// the client try again with backoff until its context ends.
 	Status int
 
+	// Reason is that of the reply; empty is one that goes with Status.
+	Reason string
+
 	// Drop closes the connection instead of answering, which the client does not
 	// try again.
 	Drop bool

@@ -72,9 +72,9 @@ func TestFaults_ForcedJobErrorDoesNothing(t *testing.T) {
 func TestFaults_StormEndsWithSuccess(t *testing.T) {
 	f := start(t, nil)
 	f.createEvents("events")
-	storm := f.faults.OnRequest(RequestRule{Op: "tables.get", Count: 2, Fault: Fault{Status: http.StatusInternalServerError}})
+	storm := f.faults.OnRequest(RequestRule{Op: "tables.get", Path: "/" + testDataset + "/", Count: 2, Fault: Fault{Status: http.StatusInternalServerError}})
 	forbidden := f.faults.OnRequest(RequestRule{Op: "tables.delete", Count: -1, Fault: Fault{Status: http.StatusForbidden}})
-	require.Error(t, f.table("events").Delete(f.ctx))
+	requireReason(t, f.table("events").Delete(f.ctx), http.StatusForbidden, "accessDenied")
 	forbidden.Remove()
 	_, err := f.table("events").Metadata(f.ctx)
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ func NewFaultScript() *FaultScript { return &FaultScript{} }
 // RequestRule says which requests misbehave, and how. Empty strings match all.
 type RequestRule struct {
 	Op    string // as in Call
+	Path  string // a part of the URL's path
 	Table string // exact
 	JobID string // a prefix
 	Phase Phase
@@ -127,6 +128,7 @@ func (r *Rule) wantsRequest(phase Phase, call Call) bool {
 	want := r.request
 	return want != nil && want.Phase == phase &&
 		(want.Op == "" || want.Op == call.Op) &&
+		strings.Contains(call.Path, want.Path) &&
 		(want.Table == "" || want.Table == call.Table) &&
 		strings.HasPrefix(call.JobID, want.JobID)
 }

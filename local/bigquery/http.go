@@ -120,9 +120,9 @@ func (s *Server) broken(w http.ResponseWriter, r *http.Request, fault Fault) boo
 		panic(http.ErrAbortHandler) // net/http's way to cut a connection quietly
 	}
 	if fault.Status != 0 {
-		reason := "backendError"
-		if fault.Status < http.StatusInternalServerError {
-			reason = "injected"
+		reason := fault.Reason
+		if reason == "" {
+			reason = statusReason(fault.Status)
 		}
 		writeError(w, &apiError{code: fault.Status, reason: reason, message: "injected"})
 	}

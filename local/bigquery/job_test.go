@@ -113,6 +113,13 @@ func TestJob_LocationIsPartOfTheID(t *testing.T) {
 	_, err = nowhere.JobFromID(f.ctx, "elsewhere")
 	requireReason(t, err, http.StatusNotFound, "notFound")
 
+	q = nowhere.Query("SELECT * FROM nosuch.t")
+	q.JobID = "failing"
+	job, err = q.Run(f.ctx)
+	require.NoError(t, err)
+	require.Equal(t, "US", job.Location())
+	requireJobReason(t, f.finish(job), "notFound")
+
 	_, err = f.run("wrong", "SELECT * FROM regional.t")
 	requireReason(t, err, http.StatusNotFound, "notFound")
 	_, err = f.tryRows("SELECT 1 FROM regional.t, analytics.t")

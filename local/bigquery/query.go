@@ -46,7 +46,7 @@ func (s *Server) planQuery(project, location string, config *bq.JobConfiguration
 		q.scope.location = sameLocation(location)
 	}
 	plan, err := q.plan()
-	q.region = q.scope.location
+	q.region = sameLocation(q.scope.location)
 	var refused *apiError
 	switch {
 	case errors.As(err, &refused) && refused.reason == "notImplemented":

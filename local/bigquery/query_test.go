@@ -15,7 +15,20 @@ import (
 // differ between GoogleSQL and DuckDB above all.
 func TestQuery_Expressions(t *testing.T) {
 	f := start(t, nil)
-	for expression, want := range map[string]client.Value{
+	for _, cases := range []map[string]client.Value{literalCases(), functionCases()} {
+		for expression, want := range cases {
+			t.Run(expression, func(t *testing.T) {
+				rows, err := f.tryRows("SELECT " + expression)
+				require.NoError(t, err)
+				require.Len(t, rows, 1)
+				require.Equal(t, want, rows[0][0])
+			})
+		}
+	}
+}
+
+func literalCases() map[string]client.Value {
+	return map[string]client.Value{
 		`1`:                                  int64(1),
 		`1.5`:                                1.5, // FLOAT64, not decimal
 		`1e3`:                                1000.0,
@@ -46,21 +59,26 @@ func TestQuery_Expressions(t *testing.T) {
 		`CAST('1.5' AS NUMERIC)`:                                                                       big.NewRat(3, 2),
 		`CAST('2026-09-01' AS TIMESTAMP)`:                                                              time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC),
 		`GREATEST(1, NULL)`:                                                                            nil, // DuckDB skips NULL
-		`GREATEST(1, 3, 2)`:                                                                            int64(3),
-		`LEAST(2, 1)`:                                                                                  int64(1),
-		`CONCAT('a', NULL)`:                                                                            nil, // likewise
-		`CONCAT('a', 'b', 'c')`:                                                                        "abc",
-		`'a' || 'b'`:                                                                                   "ab",
-		`IF(1 > 2, 'a', 'b')`:                                                                          "b",
-		`IFNULL(NULL, 'x')`:                                                                            "x",
-		`COALESCE(NULL, 2)`:                                                                            int64(2),
-		`SAFE_DIVIDE(1, 0)`:                                                                            nil,
-		`3 / 2`:                                                                                        1.5,
-		`DIV(7, 2)`:                                                                                    int64(3),
-		`MOD(7, 2)`:                                                                                    int64(1),
-		`1 IN UNNEST([1, 2])`:                                                                          true,
-		`ARRAY_LENGTH(ARRAY<STRING>['a', 'b'])`:                                                        int64(2),
-		`ARRAY_TO_STRING(ARRAY_CONCAT(['a'], ['b']), ',')`:                                             "a,b",
+	}
+}
+
+func functionCases() map[string]client.Value {
+	return map[string]client.Value{
+		`GREATEST(1, 3, 2)`:                     int64(3),
+		`LEAST(2, 1)`:                           int64(1),
+		`CONCAT('a', NULL)`:                     nil, // likewise
+		`CONCAT('a', 'b', 'c')`:                 "abc",
+		`'a' || 'b'`:                            "ab",
+		`IF(1 > 2, 'a', 'b')`:                   "b",
+		`IFNULL(NULL, 'x')`:                     "x",
+		`COALESCE(NULL, 2)`:                     int64(2),
+		`SAFE_DIVIDE(1, 0)`:                     nil,
+		`3 / 2`:                                 1.5,
+		`DIV(7, 2)`:                             int64(3),
+		`MOD(7, 2)`:                             int64(1),
+		`1 IN UNNEST([1, 2])`:                   true,
+		`ARRAY_LENGTH(ARRAY<STRING>['a', 'b'])`: int64(2),
+		`ARRAY_TO_STRING(ARRAY_CONCAT(['a'], ['b']), ',')`:                        "a,b",
 		`ARRAY(SELECT x FROM UNNEST(['b', 'a', 'b']) AS x GROUP BY x ORDER BY x)`: []client.Value{"a", "b"},
 		`JSON_VALUE('{"a":{"b":"c"}}', '$.a.b')`:                                  "c", // without quotes
 		`JSON_VALUE('{"a":{"b":"c"}}', '$.a')`:                                    nil,
@@ -76,13 +94,6 @@ func TestQuery_Expressions(t *testing.T) {
 		`NULL IS NULL`:                                                            true,
 		`0x10`:                                                                    int64(16),
 		`UPPER('a') = 'A' AND NOT FALSE`:                                          true,
-	} {
-		t.Run(expression, func(t *testing.T) {
-			rows, err := f.tryRows("SELECT " + expression)
-			require.NoError(t, err)
-			require.Len(t, rows, 1)
-			require.Equal(t, want, rows[0][0])
-		})
 	}
 }
 
@@ -90,49 +101,7 @@ func TestQuery_Expressions(t *testing.T) {
 func TestQuery_RefusesWhatMeansSomethingElse(t *testing.T) {
 	f := start(t, nil)
 	f.createEvents("events")
-	for sql, want := range map[string]struct {
-		code   int
-		reason string
-	}{
-		`SELECT 1::VARCHAR`:                                    {400, "invalidQuery"},
-		`SELECT 2 ^ 3`:                                         {400, "invalidQuery"},
-		`SELECT 7 % 2`:                                         {400, "invalidQuery"},
-		`SELECT epoch_us(now())`:                               {501, "notImplemented"},
-		`SELECT TRY_CAST('1' AS INT64)`:                        {501, "notImplemented"},
-		`SELECT FARM_FINGERPRINT('a')`:                         {501, "notImplemented"},
-		`SELECT SAFE.SUBSTR('a', 1)`:                           {501, "notImplemented"},
-		`SELECT CAST(1 AS HUGEINT)`:                            {501, "notImplemented"},
-		`SELECT CAST('{}' AS JSON)`:                            {400, "invalidQuery"},
-		`SELECT STRUCT(1 AS a)`:                                {501, "notImplemented"},
-		`SELECT ARRAY_AGG(uuid LIMIT 1) FROM analytics.events`: {501, "notImplemented"},
-		`SELECT TIMESTAMP_TRUNC(timestamp, WEEK) FROM analytics.events`: {501, "notImplemented"},
-		`SELECT 1 UNION SELECT 2`:                           {400, "invalidQuery"},
-		`SELECT nosuch FROM analytics.events`:               {400, "invalidQuery"},
-		`SELECT 1 AS a, 2 AS A`:                             {400, "invalidQuery"},
-		`SELEC 1`:                                           {501, "notImplemented"},
-		`FROM analytics.events`:                             {501, "notImplemented"},
-		`SELECT * FROM generate_series(3)`:                  {501, "notImplemented"},
-		`SELECT * FROM analytics.INFORMATION_SCHEMA.TABLES`: {501, "notImplemented"},
-		"SELECT * FROM `analytics.events_*`":                {501, "notImplemented"},
-		`SELECT * FROM analytics.events FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()`: {501, "notImplemented"},
-		`SELECT * FROM events`:                    {400, "invalid"},
-		`SELECT * FROM analytics.Events`:          {404, "notFound"}, // names are case-sensitive
-		`SELECT * FROM analytics.nosuch`:          {404, "notFound"},
-		`SELECT * FROM nosuch.events`:             {404, "notFound"},
-		`SELECT @nosuch`:                          {400, "invalidQuery"},
-		`SELECT @@row_count`:                      {501, "notImplemented"},
-		`DELETE FROM analytics.events`:            {400, "invalidQuery"},
-		`UPDATE analytics.events SET team_id = 1`: {400, "invalidQuery"},
-		`UPDATE analytics.events e SET team_id = s.x FROM (SELECT 1 AS x) s WHERE true`: {501, "notImplemented"},
-		`INSERT INTO analytics.events (nosuch) VALUES (1)`:                              {400, "invalidQuery"},
-		`INSERT INTO analytics.events (uuid) VALUES (1.5)`:                              {400, "invalidQuery"},
-		`INSERT INTO analytics.events (team_id) SELECT 'a'`:                             {400, "invalidQuery"},
-		`INSERT INTO analytics.events (uuid, team_id) SELECT 'a'`:                       {400, "invalidQuery"},
-		`DECLARE x INT64`:                     {501, "notImplemented"},
-		`CREATE VIEW analytics.v AS SELECT 1`: {501, "notImplemented"},
-		`SELECT 'abc`:                         {400, "invalidQuery"},
-		``:                                    {400, "invalidQuery"},
-	} {
+	for sql, want := range refusedStatements() {
 		t.Run(sql, func(t *testing.T) {
 			_, err := f.tryRows(sql)
 			requireReason(t, err, want.code, want.reason)
@@ -250,4 +219,53 @@ func TestQuery_DryRunTellsTypesAndDoesNothing(t *testing.T) {
 	schema := job.LastStatus().Statistics.Details.(*client.QueryStatistics).Schema
 	require.Len(t, schema, 2)
 	require.Equal(t, client.TimestampFieldType, schema[1].Type)
+}
+
+// refusal is the code and reason of an error.
+type refusal struct {
+	code   int
+	reason string
+}
+
+func refusedStatements() map[string]refusal {
+	return map[string]refusal{
+		`SELECT 1::VARCHAR`:                                    {400, "invalidQuery"},
+		`SELECT 2 ^ 3`:                                         {400, "invalidQuery"},
+		`SELECT 7 % 2`:                                         {400, "invalidQuery"},
+		`SELECT epoch_us(now())`:                               {501, "notImplemented"},
+		`SELECT TRY_CAST('1' AS INT64)`:                        {501, "notImplemented"},
+		`SELECT FARM_FINGERPRINT('a')`:                         {501, "notImplemented"},
+		`SELECT SAFE.SUBSTR('a', 1)`:                           {501, "notImplemented"},
+		`SELECT CAST(1 AS HUGEINT)`:                            {501, "notImplemented"},
+		`SELECT CAST('{}' AS JSON)`:                            {400, "invalidQuery"},
+		`SELECT STRUCT(1 AS a)`:                                {501, "notImplemented"},
+		`SELECT ARRAY_AGG(uuid LIMIT 1) FROM analytics.events`: {501, "notImplemented"},
+		`SELECT TIMESTAMP_TRUNC(timestamp, WEEK) FROM analytics.events`: {501, "notImplemented"},
+		`SELECT 1 UNION SELECT 2`:                           {400, "invalidQuery"},
+		`SELECT nosuch FROM analytics.events`:               {400, "invalidQuery"},
+		`SELECT 1 AS a, 2 AS A`:                             {400, "invalidQuery"},
+		`SELEC 1`:                                           {501, "notImplemented"},
+		`FROM analytics.events`:                             {501, "notImplemented"},
+		`SELECT * FROM generate_series(3)`:                  {501, "notImplemented"},
+		`SELECT * FROM analytics.INFORMATION_SCHEMA.TABLES`: {501, "notImplemented"},
+		"SELECT * FROM `analytics.events_*`":                {501, "notImplemented"},
+		`SELECT * FROM analytics.events FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()`: {501, "notImplemented"},
+		`SELECT * FROM events`:                    {400, "invalid"},
+		`SELECT * FROM analytics.Events`:          {404, "notFound"}, // names are case-sensitive
+		`SELECT * FROM analytics.nosuch`:          {404, "notFound"},
+		`SELECT * FROM nosuch.events`:             {404, "notFound"},
+		`SELECT @nosuch`:                          {400, "invalidQuery"},
+		`SELECT @@row_count`:                      {501, "notImplemented"},
+		`DELETE FROM analytics.events`:            {400, "invalidQuery"},
+		`UPDATE analytics.events SET team_id = 1`: {400, "invalidQuery"},
+		`UPDATE analytics.events e SET team_id = s.x FROM (SELECT 1 AS x) s WHERE true`: {501, "notImplemented"},
+		`INSERT INTO analytics.events (nosuch) VALUES (1)`:                              {400, "invalidQuery"},
+		`INSERT INTO analytics.events (uuid) VALUES (1.5)`:                              {400, "invalidQuery"},
+		`INSERT INTO analytics.events (team_id) SELECT 'a'`:                             {400, "invalidQuery"},
+		`INSERT INTO analytics.events (uuid, team_id) SELECT 'a'`:                       {400, "invalidQuery"},
+		`DECLARE x INT64`:                     {501, "notImplemented"},
+		`CREATE VIEW analytics.v AS SELECT 1`: {501, "notImplemented"},
+		`SELECT 'abc`:                         {400, "invalidQuery"},
+		``:                                    {400, "invalidQuery"},
+	}
 }

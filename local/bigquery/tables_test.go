@@ -1,7 +1,10 @@
 package bigquery
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,4 +173,48 @@ func TestServer_UnknownMethodIsRefused(t *testing.T) {
 	f.createEvents("events")
 	err := f.table("events").Inserter().Put(f.ctx, &client.StructSaver{Schema: eventSchema(), Struct: struct{}{}})
 	requireReason(t, err, http.StatusNotImplemented, "notImplemented")
+}
+
+// Stages are created, loaded, moved and dropped by all destinations at the same time.
+func TestTable_ConcurrentStages(t *testing.T) {
+	f := start(t, func(c *Config) { c.Dir = t.TempDir() })
+	f.createEvents("events")
+	const workers, each = 8, 5
+	uri := f.upload(events(0, 10))
+	var group sync.WaitGroup
+	errs := make(chan error, workers*each)
+	for i := range workers {
+		group.Go(func() {
+			for k := range each {
+				errs <- f.stage(fmt.Sprintf("stage_%d_%d", i, k), uri)
+			}
+		})
+	}
+	group.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, workers*each*10, f.count("events"))
+}
+
+// stage moves an object's events into the events table through a table of that name.
+func (f *fixture) stage(name, uri string) error {
+	metadata := &client.TableMetadata{Schema: eventSchema(), ExpirationTime: time.Now().Add(time.Hour)}
+	if err := f.table(name).Create(f.ctx, metadata); err != nil {
+		return err
+	}
+	job, err := f.loader(name, name, eventSchema(), uri).Run(f.ctx)
+	if err != nil {
+		return err
+	}
+	f.server.jobs.find(jobKey{testProject, "US", name}).wait(f.ctx, testTimeout)
+	status, err := job.Status(f.ctx)
+	if err != nil || status.Err() != nil {
+		return errors.Join(err, status.Err())
+	}
+	if _, err := f.run(name+"-insert", "INSERT INTO analytics.events SELECT * FROM analytics."+name); err != nil {
+		return err
+	}
+	return f.table(name).Delete(f.ctx)
 }

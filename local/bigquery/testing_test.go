@@ -18,7 +18,6 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 )
@@ -260,24 +259,6 @@ func (f *fixture) exec(sql string) *client.JobStatus {
 	require.NoError(f.t, err, sql)
 	require.NoError(f.t, status.Err(), sql)
 	return status
-}
-
-// requireReason checks the code and reason of a refusal.
-func requireReason(t testing.TB, err error, code int, reason string) {
-	t.Helper()
-	var refusal *googleapi.Error
-	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, code, refusal.Code, refusal.Message)
-	require.NotEmpty(t, refusal.Errors)
-	require.Equal(t, reason, refusal.Errors[0].Reason, refusal.Message)
-}
-
-// requireJobReason checks why a job that is DONE has failed.
-func requireJobReason(t testing.TB, status *client.JobStatus, reason string) {
-	t.Helper()
-	var failure *client.Error
-	require.ErrorAs(t, status.Err(), &failure)
-	require.Equal(t, reason, failure.Reason, failure.Message)
 }
 
 // requireState asks for a job's state.

@@ -24,8 +24,7 @@ func (m *crashMember) Commit(_ context.Context, commits []Commit) error {
 			return ErrFenced
 		}
 		r := m.rand(m.name + "torn")
-		if m.faults > 0 && r.Float64() < m.plan.Rate {
-			m.faults--
+		if m.due(r) {
 			switch r.IntN(3) {
 			case 0: // it is still on its way
 				m.delayed = commits
@@ -171,10 +170,7 @@ func (m *crashMember) submit(id ID) {
 	}
 	job.running = true
 	r := m.rand("job" + id.String())
-	failed := m.faults > 0 && r.Float64() < m.plan.Rate
-	if failed {
-		m.faults--
-	}
+	failed := m.due(r)
 	time.AfterFunc(1+time.Duration(r.Int64N(int64(m.plan.Job)+1)), func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -83,7 +84,7 @@ func (s *crashSession) turn(ctx context.Context) bool {
 		return s.revoke(ctx, revoked)
 	}
 	for _, t := range added {
-		s.takeOver(ctx, t, r.IntN(2) == 0)
+		s.takeOver(ctx, t, r)
 	}
 	for _, t := range sortedKeys(s.snapshot()) {
 		if c := s.snapshot()[t]; r.IntN(3) > 0 && !s.driver.Full() {
@@ -112,10 +113,10 @@ func (s *crashSession) snapshot() map[TopicPartition]*crashCursor {
 
 // takeOver starts the callback for a partition that is neither consumed nor being taken over, or interrupts one under
 // way: the client asks again.
-func (s *crashSession) takeOver(ctx context.Context, t TopicPartition, interrupt bool) {
+func (s *crashSession) takeOver(ctx context.Context, t TopicPartition, r *rand.Rand) {
 	s.state.Lock()
 	defer s.state.Unlock()
-	if cancel := s.adopting[t]; cancel != nil && interrupt {
+	if cancel := s.adopting[t]; cancel != nil && s.spend(r) {
 		cancel()
 	}
 	if s.adopting[t] != nil || s.cursors[t] != nil {

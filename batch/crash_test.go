@@ -85,7 +85,7 @@ func crashRun(t *testing.T, seed uint64) {
 			for n := range w.plan.Replicas {
 				wg.Go(func() { w.runReplica(ctx, n) })
 			}
-			for limit := time.Now().Add(24 * time.Hour); !w.complete() && time.Now().Before(limit); {
+			for limit := time.Now().Add(10 * time.Minute); !w.complete() && time.Now().Before(limit); {
 				pause(ctx, time.Second)
 			}
 			cancel()

@@ -49,8 +49,8 @@ func newCrashWorld(seed uint64) *crashWorld {
 	}
 	r := w.rand("plan")
 	w.plan = crashPlan{
-		Partitions: 1 + r.IntN(4), Replicas: 1 + r.IntN(3), Records: 1 + r.IntN(30), MaxChain: 1 + r.IntN(4), Faults: r.IntN(16),
-		Rate: 0.3 * r.Float64() * r.Float64(), Seal: 0.05 + 0.6*r.Float64(),
+		Partitions: 1 + r.IntN(4), Replicas: 1 + r.IntN(3), Records: 1 + r.IntN(30), MaxChain: 1 + r.IntN(4), Faults: r.IntN(24),
+		Rate: 0.3 * r.Float64(), Seal: 0.05 + 0.6*r.Float64(),
 		Job: time.Duration(r.IntN(2000)) * time.Millisecond, Call: time.Duration(1+r.IntN(100)) * time.Millisecond,
 		Turn: time.Duration(1+r.IntN(200)) * time.Millisecond,
 	}
@@ -137,12 +137,27 @@ func (w *crashWorld) rebalance() {
 	}
 }
 
-// mishap lets something happen at a call of m; w.mu is held. Its error is the call's.
-func (w *crashWorld) mishap(m *crashMember, r *rand.Rand) error {
+// spend decides whether one of the faults that are left happens now.
+func (w *crashWorld) spend(r *rand.Rand) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.due(r)
+}
+
+// due is spend for callers that hold w.mu.
+func (w *crashWorld) due(r *rand.Rand) bool {
 	if w.faults == 0 || r.Float64() > w.plan.Rate {
-		return nil
+		return false
 	}
 	w.faults--
+	return true
+}
+
+// mishap lets something happen at a call of m; w.mu is held. Its error is the call's.
+func (w *crashWorld) mishap(m *crashMember, r *rand.Rand) error {
+	if !w.due(r) {
+		return nil
+	}
 	switch r.IntN(6) {
 	case 0, 1:
 		return errCrash

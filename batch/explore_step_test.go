@@ -202,10 +202,13 @@ func (n *node) step(a action) (next node, c chances, violation error) {
 	s := &stage{node: *n, actor: a.r, cancel: cancel, fault: a.fault}
 	d, pending := n.driver(a.r, Ports{s, s, s, s})
 	err := s.perform(ctx, a, d, pending)
+	blamed := a.fault.kind == lostRequest || a.fault.kind == blindReply || a.fault.kind == tornCommit
 	switch {
+	case errors.Is(err, ErrRejoin) && n.replica[a.r].member && !blamed:
+		violation = fmt.Errorf("a session ended without a reason: %w", err)
 	case errors.Is(err, ErrRejoin):
 		d.close()
-		if a.fault.kind == lostRequest || a.fault.kind == blindReply || a.fault.kind == tornCommit {
+		if blamed {
 			s.node.crashes++
 		}
 		s.node.restart(a.r)

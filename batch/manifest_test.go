@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,4 +117,17 @@ func TestNames_DifferByDestination(t *testing.T) {
 	require.Equal(t, JobBase(id, a, "load"), JobBase(id, a, "load"))
 	require.Regexp(t, `^[A-Za-z0-9_-]{1,1000}$`, JobBase(id, a, "load"))
 	require.Regexp(t, `^[A-Za-z0-9_]{1,1000}$`, StageTable(id, a, 1))
+}
+
+func TestLabels_AreValidWhateverTheManifest(t *testing.T) {
+	m := goldenManifest(t)
+	got := Labels(m, &m.Tables[0])
+	require.Equal(t, map[string]string{"model": "events", "batch": m.ID.String(), "period": "2026-09-01t11-00-00z", "watermark": "2026-09-01t11-59-59z"}, got,
+		"no team: the parts have several")
+	m.Tables[0].Parts[1].Team = 2
+	require.Equal(t, "2", Labels(m, &m.Tables[0])["team"])
+	m.Tables[0].Target.Model = "Größe/" + strings.Repeat("x", 100)
+	for _, value := range Labels(m, &m.Tables[0]) {
+		require.Regexp(t, `^[a-z0-9_-]{1,63}$`, value)
+	}
 }

@@ -5,13 +5,16 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // Bucket layout. Every name is a pure function of the batch; none is a prefix of another followed by a slash, which
 // file-system backed emulators could not hold.
 //
 //	<prefix>/batches/<batch>.json                        the manifest
-//	<prefix>/parts/<batch>/<model>/team=<team>/<n>.parquet  rows
+//	<prefix>/parts/<batch>/<model>/team=<team>/<n>.parquet  rows; team=0 of several small teams
 //	<prefix>/rejects/<batch>/<n>.parquet                 messages that are not rows
 //	<prefix>/groups/<group>/…                            what the group has started (package consumer)
 
@@ -44,4 +47,40 @@ func StageTable(id ID, t Target, n int) string {
 func tableHash(t Target) string {
 	sum := sha256.Sum256([]byte(t.Project + "\x00" + t.Dataset + "\x00" + t.Table))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Labels let BigQuery's list of jobs and its bills be read by batch, and by team where the table's rows are of one. They
+// are a pure function of the manifest, in the characters and the length that BigQuery allows
+// (cloud.google.com/bigquery/docs/labels-intro, 2026-09).
+func Labels(m *Manifest, t *Table) map[string]string {
+	labels := map[string]string{"model": label(t.Target.Model), "batch": m.ID.String()}
+	for key, at := range map[string]time.Time{"period": m.Period.Start, "watermark": m.Watermark} {
+		if !at.IsZero() {
+			labels[key] = at.UTC().Format("2006-01-02t15-04-05z")
+		}
+	}
+	var team int64
+	for i, p := range t.Parts {
+		if i == 0 {
+			team = p.Team
+		}
+		if p.Team != team {
+			team = 0
+		}
+	}
+	if team > 0 {
+		labels["team"] = strconv.FormatInt(team, 10)
+	}
+	return labels
+}
+
+// label replaces what a label's value may not hold.
+func label(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(s))
+	return s[:min(len(s), 63)]
 }

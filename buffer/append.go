@@ -16,13 +16,6 @@ import (
 // of ten thousand is shared evenly.
 const chunkRecords = 256
 
-// Slice is a run of one partition's records.
-type Slice struct {
-	Topic     string
-	Partition int32
-	Records   []*kgo.Record
-}
-
 // worker decodes on one goroutine at a time.
 type worker struct {
 	decoder *model.Decoder
@@ -31,10 +24,10 @@ type worker struct {
 	tally   tally // of the chunk
 }
 
-// Append decodes the records on all cores and keeps their rows. It returns when all are in, without waiting for memory,
+// Append decodes the records, given in runs of one partition each, on all cores and keeps their rows. It returns when all are in, without waiting for memory,
 // and retains no record. Of duplicates in one call any may be kept. An error (ctx's, that of a part which could not be
 // stored, [ErrDiscarded] or [ErrSealed]) leaves the batch with some of the records; it must be discarded.
-func (b *Batch) Append(ctx context.Context, work []Slice) error {
+func (b *Batch) Append(ctx context.Context, work [][]*kgo.Record) error {
 	if b.sealed.Load() {
 		return fmt.Errorf("batch %s: %w", b.id, ErrSealed)
 	}
@@ -129,7 +122,7 @@ func (b *Batch) taken(topic string, n int, c *tally) {
 // cursor shares the records of an Append among the workers.
 type cursor struct {
 	mu    sync.Mutex
-	work  []Slice
+	work  [][]*kgo.Record
 	slice int
 	from  int
 }
@@ -137,7 +130,7 @@ type cursor struct {
 // chunks returns how many chunks there are at most.
 func (c *cursor) chunks() (n int) {
 	for _, s := range c.work {
-		n += (len(s.Records) + chunkRecords - 1) / chunkRecords
+		n += (len(s) + chunkRecords - 1) / chunkRecords
 	}
 	return n
 }
@@ -147,7 +140,7 @@ func (c *cursor) next() []*kgo.Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for ; c.slice < len(c.work); c.slice, c.from = c.slice+1, 0 {
-		records := c.work[c.slice].Records
+		records := c.work[c.slice]
 		if c.from < len(records) {
 			chunk := records[c.from:min(c.from+chunkRecords, len(records))]
 			c.from += len(chunk)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
 	"tidemark/model"
@@ -16,7 +17,7 @@ import (
 
 // script is a random sequence of records and what they should become.
 type script struct {
-	polls    [][]Slice
+	polls    [][][]*kgo.Record
 	rows     map[string]string // team/uuid -> event name
 	rejected map[string]string // partition/offset -> value
 	counts   batch.Counts
@@ -26,16 +27,16 @@ func randomScript(r *rand.Rand) *script {
 	s := &script{rows: map[string]string{}, rejected: map[string]string{}}
 	offsets := make([]int, 4)
 	for range 4 + r.IntN(6) {
-		var poll []Slice
+		var poll [][]*kgo.Record
 		for p := range offsets {
-			slice := Slice{Topic: "events", Partition: int32(p)}
+			var run []*kgo.Record
 			for range r.IntN(600) {
 				rec := record(offsets[p], s.value(r, p, offsets[p]))
 				rec.Partition = int32(p)
-				slice.Records = append(slice.Records, rec)
+				run = append(run, rec)
 				offsets[p]++
 			}
-			poll = append(poll, slice)
+			poll = append(poll, run)
 		}
 		s.polls = append(s.polls, poll)
 	}
@@ -179,7 +180,7 @@ func TestBatch_RejectsAreKeptByteForByte(t *testing.T) {
 	broken.Key = []byte("\xfekey")
 	large := record(8, makeEvent(1, 1, 2000).value())
 	tombstone := record(9, nil)
-	require.NoError(t, b.Append(t.Context(), []Slice{{"events", 1, append(poll(makeEvent(1, 0, 1))[0].Records, broken, large, tombstone)}}))
+	require.NoError(t, b.Append(t.Context(), [][]*kgo.Record{append(poll(makeEvent(1, 0, 1))[0], broken, large, tombstone)}))
 	contents, err := b.Finish(t.Context())
 	require.NoError(t, err)
 	check(t, contents)

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
 )
@@ -24,13 +25,10 @@ func (noParts) Store(_ context.Context, object string, team, rows int64, _ []byt
 }
 
 // production returns n messages of about 2.6 KB of teams with Zipf-distributed sizes.
-func production(n, teams int) (work []Slice, bytes int64) {
+func production(n, teams int) (work [][]*kgo.Record, bytes int64) {
 	r := rand.New(rand.NewPCG(1, 2))
 	zipf := rand.NewZipf(r, 1.1, 1, uint64(teams-1))
-	work = make([]Slice, 8)
-	for p := range work {
-		work[p] = Slice{Topic: "events", Partition: int32(p)}
-	}
+	work = make([][]*kgo.Record, 8)
 	for i := range n {
 		e := event{team: int64(1 + zipf.Uint64()), name: "$pageview", at: makeEvent(0, i, 0).at}
 		for k := range e.uuid {
@@ -44,8 +42,8 @@ func production(n, teams int) (work []Slice, bytes int64) {
 		props.WriteByte('}')
 		e.properties = props.String()
 		p := &work[i%len(work)]
-		rec := record(len(p.Records), e.value())
-		p.Records = append(p.Records, rec)
+		rec := record(len(*p), e.value())
+		*p = append(*p, rec)
 		bytes += int64(len(rec.Value))
 	}
 	return work, bytes
@@ -89,10 +87,10 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 // freshen changes the uuids in place, so that no event is a duplicate.
-func freshen(work []Slice) {
+func freshen(work [][]*kgo.Record) {
 	const at = len(`{"uuid":"`)
 	for _, s := range work {
-		for _, r := range s.Records {
+		for _, r := range s {
 			for i := at; i < at+8; i++ { // the first 8 hexadecimal digits, as a counter
 				if c := &r.Value[i]; *c == '9' {
 					*c = 'a'
@@ -128,7 +126,7 @@ func BenchmarkUUIDSet(b *testing.B) {
 func TestProduction_IsValid(t *testing.T) {
 	work, _ := production(10, 3)
 	for _, s := range work {
-		for _, r := range s.Records {
+		for _, r := range s {
 			require.True(t, json.Valid(r.Value))
 			require.InDelta(t, 2600, len(r.Value), 400)
 		}

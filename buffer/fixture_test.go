@@ -196,13 +196,13 @@ func record(offset int, value []byte) *kgo.Record {
 	}
 }
 
-// poll makes one Slice of events, at consecutive offsets.
-func poll(events ...event) []Slice {
-	s := Slice{Topic: "events", Partition: 1}
+// poll makes one run of events, at consecutive offsets of one partition.
+func poll(events ...event) [][]*kgo.Record {
+	var run []*kgo.Record
 	for i, e := range events {
-		s.Records = append(s.Records, record(i, e.value()))
+		run = append(run, record(i, e.value()))
 	}
-	return []Slice{s}
+	return [][]*kgo.Record{run}
 }
 
 // check puts contents into a manifest and takes its count.

@@ -87,15 +87,19 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 			return err
 		}
 	}
-	var current, next []Records
+	var current, next [][]*kgo.Record
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-		c, n, e := s.split(f, now)
-		current, next, err = append(current, c...), append(next, n...), errors.Join(err, e)
+		p := s.partitions[batch.TopicPartition{Topic: f.Topic, Partition: f.Partition}]
+		if len(f.Records) == 0 || p == nil || p.stopped != nil {
+			return
+		}
+		n, e := s.split(p, f, now)
+		current, next, err = append(current, f.Records[:n]), append(next, f.Records[n:]), errors.Join(err, e)
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.append(ctx, s.current, current); err != nil || len(next) == 0 {
+	if err := s.append(ctx, s.current, current); err != nil || total(next) == 0 {
 		return err
 	}
 	if s.next == nil {
@@ -106,39 +110,36 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 	return s.append(ctx, s.next, next)
 }
 
-// split assigns one partition's records to the current and the next batch and advances the partition. s.mu is held.
-func (s *Session) split(f kgo.FetchTopicPartition, now time.Time) (current, next []Records, err error) {
-	p := s.partitions[batch.TopicPartition{Topic: f.Topic, Partition: f.Partition}]
-	records := f.Records
-	if len(records) == 0 || p == nil || p.stopped != nil {
-		return nil, nil, nil
+// split advances a partition by its records and returns how many of them belong to the current batch; the rest belong to
+// the next. s.mu is held.
+func (s *Session) split(p *partition, f kgo.FetchTopicPartition, now time.Time) (n int, err error) {
+	if first := f.Records[0].Offset; first < p.pos {
+		return 0, fmt.Errorf("%s[%d]: fetched offset %d again, expected %d or later: %w", f.Topic, f.Partition, first, p.pos, batch.ErrRejoin)
 	}
-	if first := records[0].Offset; first < p.pos {
-		return nil, nil, fmt.Errorf("%s[%d]: fetched offset %d again, expected %d or later: %w", f.Topic, f.Partition, first, p.pos, batch.ErrRejoin)
-	}
-	n := p.cutAt(records, s.current.period.End, now)
+	n = p.cutAt(f.Records, s.current.period.End, now)
 	if p.cut >= 0 {
 		n = 0
 	}
-	p.take(records, n)
-	if n > 0 {
-		current = []Records{{f.Topic, f.Partition, records[:n]}}
-	}
-	if n < len(records) {
-		next = []Records{{f.Topic, f.Partition, records[n:]}}
-	}
-	return current, next, nil
+	p.take(f.Records, n)
+	return n, nil
 }
 
-func (s *Session) append(ctx context.Context, b *open, work []Records) error {
-	for _, w := range work {
-		for _, r := range w.Records {
+func (s *Session) append(ctx context.Context, b *open, work [][]*kgo.Record) error {
+	for _, records := range work {
+		for _, r := range records {
 			if b.oldest.IsZero() || r.Timestamp.Before(b.oldest) {
 				b.oldest = r.Timestamp
 			}
 		}
 	}
 	return b.rows.Append(ctx, work)
+}
+
+func total(work [][]*kgo.Record) (n int) {
+	for _, records := range work {
+		n += len(records)
+	}
+	return n
 }
 
 // fetchFailed handles an error of the Kafka client. An offset that is out of range, or a topic that is gone, stops the

@@ -10,18 +10,11 @@ import (
 	"tidemark/batch"
 )
 
-// Records is a run of one partition's records, in offset order.
-type Records struct {
-	Topic     string
-	Partition int32
-	Records   []*kgo.Record
-}
-
 // Rows collects the rows of one open batch. Calls are not concurrent.
 type Rows interface {
-	// Append decodes the records and keeps their rows. It does not retain the records, and returns an error only when
+	// Append decodes the records, given in runs of one partition each, and keeps their rows. It does not retain the records, and returns an error only when
 	// ctx ends: a record that cannot be decoded becomes a reject.
-	Append(ctx context.Context, work []Records) error
+	Append(ctx context.Context, work [][]*kgo.Record) error
 	// Full says that the batch must be sealed before its period ends: a limit of BigQuery or of memory is near.
 	Full() bool
 	batch.Unfinished

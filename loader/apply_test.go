@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -118,21 +116,6 @@ func TestDirect_RefusesJSONColumns(t *testing.T) {
 	_, err := NewDirect(Config{}, w).Apply(t.Context(), m, &m.Tables[0])
 	require.ErrorIs(t, err, ErrDirect)
 	require.Empty(t, w.jobs)
-}
-
-func TestLabels_AreValidWhateverTheManifest(t *testing.T) {
-	m := testManifest()
-	m.Tables[0].Target.Model = "Größe/" + strings.Repeat("x", 100)
-	m.Tables[0].Parts[1].Team = 8
-	m.Period, m.Watermark = batch.Period{}, time.Time{}
-	got := labels(m, &m.Tables[0])
-	require.NotContains(t, got, "team", "there are several")
-	require.NotContains(t, got, "period")
-	require.NotContains(t, got, "watermark")
-	for key, value := range got {
-		require.Regexp(t, regexp.MustCompile(`^[a-z0-9_-]{1,63}$`), key)
-		require.Regexp(t, regexp.MustCompile(`^[a-z0-9_-]{1,63}$`), value)
-	}
 }
 
 func TestManifests_PutThenGet(t *testing.T) {

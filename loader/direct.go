@@ -74,7 +74,7 @@ func (d *Direct) job(m *batch.Manifest, t *batch.Table) (batch.LoadJob, error) {
 		Table:   t.Target.Table,
 		URIs:    uris,
 		Columns: t.Target.Columns,
-		Labels:  labels(m, t),
+		Labels:  batch.Labels(m, t),
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"cloud.google.com/go/storage"
@@ -91,9 +92,14 @@ func classifyStatus(e *googleapi.Error) (permanent bool, hint string) {
 // classifyToken tells a refused token request (wrong key, deleted service account, no permission to impersonate) from
 // the network. The auth library's error says itself whether it may pass; net errors have the same method and may.
 func classifyToken(err error) error {
+	cause := err
+	var request *url.Error // has the method as well, and says yes to everything
+	if errors.As(err, &request) {
+		cause = request.Err
+	}
 	var refused interface{ Temporary() bool }
 	var network net.Error
-	if errors.As(err, &refused) && !errors.As(err, &network) && !refused.Temporary() {
+	if errors.As(cause, &refused) && !errors.As(cause, &network) && !refused.Temporary() {
 		return &StorageError{true, hintToken, err}
 	}
 	return &StorageError{false, "", err}

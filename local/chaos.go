@@ -22,7 +22,7 @@ type chaos struct {
 }
 
 const (
-	chaosPause  = 1500 * time.Millisecond // on average, from the first progress to the next incident
+	chaosPause  = 700 * time.Millisecond // on average, from the first progress to the next incident
 	freezeFor   = 6 * time.Second         // longer than the session timeout under chaos
 	freezeShare = 0.1
 	stopShare   = 0.2

@@ -123,7 +123,7 @@ func (i *Inserter) move(ctx context.Context, s stage) (batch.JobResult, error) {
 	if err != nil {
 		return batch.JobResult{}, err
 	}
-	result, err := i.warehouse.Query(ctx, batch.QueryJob{JobRef: ref(s.manifest, s.table, kindInsert), SQL: sql, Labels: labels(s.manifest, s.table)})
+	result, err := i.warehouse.Query(ctx, batch.QueryJob{JobRef: ref(s.manifest, s.table, kindInsert), SQL: sql, Labels: batch.Labels(s.manifest, s.table)})
 	if err != nil {
 		return result, err
 	}

@@ -230,13 +230,3 @@ func TestInserter_TableWithoutPartsIsApplied(t *testing.T) {
 	require.Zero(t, rows)
 	require.Empty(t, w.effects)
 }
-
-func TestLabels(t *testing.T) {
-	w := newWorld(t)
-	m := w.manifest()
-	want := map[string]string{"model": "events", "batch": m.ID.String(), "period": "2026-11-01t10-00-00z", "team": "2"}
-	require.Equal(t, want, labels(m, &m.Tables[0]))
-	m.Tables[0].Parts[1].Team = 3
-	delete(want, "team")
-	require.Equal(t, want, labels(m, &m.Tables[0]))
-}

@@ -1,9 +1,7 @@
 package merge
 
 import (
-	"fmt"
 	"strconv"
-	"time"
 
 	"tidemark/batch"
 )
@@ -44,7 +42,7 @@ func (s stage) job() batch.JobRef {
 func (s stage) load(bucket string) batch.LoadJob {
 	job := batch.LoadJob{
 		JobRef: s.job(), Dataset: s.table.Target.Dataset, Table: s.name(), Empty: true,
-		Columns: stageColumns(s.table.Target), Labels: labels(s.manifest, s.table),
+		Columns: stageColumns(s.table.Target), Labels: batch.Labels(s.manifest, s.table),
 	}
 	for _, p := range s.table.Parts {
 		job.URIs = append(job.URIs, "gs://"+bucket+"/"+p.Object)
@@ -64,22 +62,3 @@ func stageColumns(t batch.Target) []batch.Column {
 	return columns
 }
 
-// labels let BigQuery's list of jobs and its bills be read by batch and, where the table has one team only, by team.
-func labels(m *batch.Manifest, t *batch.Table) map[string]string {
-	l := map[string]string{"model": t.Target.Model, "batch": m.ID.String()}
-	for key, at := range map[string]time.Time{"period": m.Period.Start, "watermark": m.Watermark} {
-		if !at.IsZero() {
-			l[key] = at.UTC().Format("2006-01-02t15-04-05z") // a label has lower-case letters, digits, _ and - only
-		}
-	}
-	team := t.Parts[0].Team
-	for _, p := range t.Parts {
-		if p.Team != team {
-			team = 0
-		}
-	}
-	if team > 0 {
-		l["team"] = fmt.Sprint(team)
-	}
-	return l
-}

@@ -39,17 +39,7 @@ func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (c
 	} else {
 		o.last.Store(&res)
 	}
-	return rows{o.buffer.Open(buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Target: res.Target, Columns: res.Columns, Wants: o.dest.Wants})}, nil
-}
-
-type rows struct{ *buffer.Batch }
-
-func (r rows) Append(ctx context.Context, work []consumer.Records) error {
-	slices := make([]buffer.Slice, len(work))
-	for i, w := range work {
-		slices[i] = buffer.Slice(w)
-	}
-	return r.Batch.Append(ctx, slices)
+	return o.buffer.Open(buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Target: res.Target, Columns: res.Columns, Wants: o.dest.Wants}), nil
 }
 
 // Wait implements consumer.Buffers.

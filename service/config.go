@@ -92,8 +92,11 @@ func readPart(part validator) (errs []error) {
 	v := reflect.ValueOf(part).Elem()
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		one := reflect.New(reflect.StructOf([]reflect.StructField{f}))
-		if err := envconfig.Process(Prefix, one.Interface()); err != nil {
+		whole := f
+		// With a prefix envconfig falls back to the name without it, and a stray PREFIX or GROUP would be taken for ours.
+		whole.Tag = reflect.StructTag(strings.Replace(string(f.Tag), `envconfig:"`, `envconfig:"`+Prefix+"_", 1))
+		one := reflect.New(reflect.StructOf([]reflect.StructField{whole}))
+		if err := envconfig.Process("", one.Interface()); err != nil {
 			errs = append(errs, readable(f, err))
 			continue
 		}

@@ -50,6 +50,14 @@ func TestReadConfig_ReportsAllFaultsTogether(t *testing.T) {
 	}
 }
 
+func TestReadConfig_IgnoresVariablesWithoutThePrefix(t *testing.T) {
+	setenv(t, map[string]string{"GROUP": "stray", "PREFIX": "/usr"})
+	c, _, err := ReadConfig()
+	require.NoError(t, err)
+	require.Equal(t, "tidemark", c.Consumer.Group)
+	require.Equal(t, "tidemark", c.Loader.Prefix)
+}
+
 func TestReadConfig_WarnsOfUnknownVariablesWithTheNearestName(t *testing.T) {
 	setenv(t, map[string]string{"TIDEMARK_PERIODE": "1h"})
 	_, warnings, err := ReadConfig()

@@ -219,6 +219,36 @@ func TestJob_AcceptedJobRunsAfterRestart(t *testing.T) {
 	require.EqualValues(t, 12, f.count("events"))
 }
 
+// What has been answered survives a crash: here a copy of the files of a server that
+// was not closed, with one job DONE and one under way.
+func TestJob_SurvivesACrash(t *testing.T) {
+	dir, crashed := t.TempDir(), t.TempDir()
+	f := start(t, func(c *Config) { c.Dir, c.Async = dir, true })
+	f.createEvents("events")
+	uri := f.upload(events(0, 10))
+	require.NoError(t, f.load("done", "events", uri).Err())
+	rule := f.faults.OnJob(JobRule{Count: -1, Fault: JobFault{HoldRunning: make(chan struct{})}})
+	loader := f.loader("held", "events", eventSchema(), uri)
+	loader.Labels = map[string]string{"team": "1"}
+	_, err := loader.Run(f.ctx)
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(crashed, os.DirFS(dir)))
+	require.NoError(t, f.server.Close())
+	rule.Remove()
+
+	f.restart(func(c *Config) { c.Dir = crashed })
+	f.done("held")
+	job, err := f.client.JobFromID(f.ctx, "held")
+	require.NoError(t, err)
+	require.NoError(t, job.LastStatus().Err())
+	config, err := job.Config()
+	require.NoError(t, err)
+	require.Equal(t, loader.Labels, config.(*client.LoadConfig).Labels)
+	_, err = f.loader("done", "events", eventSchema(), uri).Run(f.ctx)
+	requireReason(t, err, http.StatusConflict, "duplicate")
+	require.EqualValues(t, 20, f.count("events"))
+}
+
 // A commit that fails must leave neither rows nor a successful job.
 func TestJob_RecordAndRowsAreOneTransaction(t *testing.T) {
 	f := start(t, nil)

@@ -218,7 +218,7 @@ func TestLoad_RefusesTooManyPartitions(t *testing.T) {
 		}
 		return f.upload(b.NewRecord())
 	}
-	require.Error(t, f.load("too-many", "events", days(maxPartitions+1)).Err())
+	requireJobReason(t, f.load("too-many", "events", days(maxPartitions+1)), "invalid")
 	require.NoError(t, f.load("enough", "events", days(maxPartitions)).Err())
 	require.EqualValues(t, maxPartitions, f.count("events"))
 }

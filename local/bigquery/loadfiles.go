@@ -144,7 +144,7 @@ func (l *load) checkPartitions(ctx context.Context, t *txn, f *sources, table *b
 		return loadError(err)
 	}
 	if days > maxPartitions {
-		return newError("quotaExceeded", "Too many partitions produced by query, allowed %d, query produces at least %d partitions", maxPartitions, days)
+		return invalid("Too many partitions produced by query, allowed %d, query produces at least %d partitions", maxPartitions, days)
 	}
 	return nil
 }

@@ -83,9 +83,7 @@ func (s *crashSession) turn(ctx context.Context) bool {
 	case len(revoked) > 0:
 		return s.revoke(ctx, revoked)
 	}
-	for _, t := range added {
-		s.takeOver(ctx, t, r)
-	}
+	s.takeOver(ctx, added, r)
 	for _, t := range sortedKeys(s.snapshot()) {
 		if c := s.snapshot()[t]; r.IntN(3) > 0 && !s.driver.Full() {
 			c.pos = min(c.pos+r.Int64N(4), int64(s.plan.Records))
@@ -111,53 +109,63 @@ func (s *crashSession) snapshot() map[TopicPartition]*crashCursor {
 	return got
 }
 
-// takeOver starts the callback for a partition that is neither consumed nor being taken over, or interrupts one under
-// way: the client asks again.
-func (s *crashSession) takeOver(ctx context.Context, t TopicPartition, r *rand.Rand) {
+// takeOver starts the callback for the partitions that are neither consumed nor being taken over, and may interrupt one
+// under way: the client asks again.
+func (s *crashSession) takeOver(ctx context.Context, owned []TopicPartition, r *rand.Rand) {
 	s.state.Lock()
 	defer s.state.Unlock()
-	if cancel := s.adopting[t]; cancel != nil && s.spend(r) {
-		cancel()
+	var added []TopicPartition
+	for _, t := range owned {
+		if cancel := s.adopting[t]; cancel != nil && s.spend(r) {
+			cancel()
+		} else if cancel == nil && s.cursors[t] == nil {
+			added = append(added, t)
+		}
 	}
-	if s.adopting[t] != nil || s.cursors[t] != nil {
+	if len(added) == 0 {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, mayTakeTime{}, true))
-	s.adopting[t] = cancel
+	for _, t := range added {
+		s.adopting[t] = cancel
+	}
 	s.wg.Go(func() {
 		defer cancel()
-		pos, err := s.adopt(ctx, t)
+		positions, err := s.adopt(ctx, added)
 		s.state.Lock()
 		defer s.state.Unlock()
-		delete(s.adopting, t)
-		switch {
-		case err == nil && ctx.Err() == nil:
-			s.cursors[t] = &crashCursor{pos.Offset, pos.Offset}
-		case errors.Is(err, ErrRejoin):
+		for _, t := range added {
+			delete(s.adopting, t)
+			if err == nil && ctx.Err() == nil {
+				s.cursors[t] = &crashCursor{positions[t].Offset, positions[t].Offset}
+			}
+		}
+		if errors.Is(err, ErrRejoin) {
 			s.cancel()
 		}
 	})
 }
 
-// adopt asks for the offset once and goes on with it until the driver has taken the partition over.
-func (s *crashSession) adopt(ctx context.Context, t TopicPartition) (Position, error) {
-	offsets, err := s.Fetch(ctx, []TopicPartition{t})
-	for err == nil {
-		var positions map[TopicPartition]Position
+// adopt asks for the offsets once and goes on with them until the driver has taken the partitions over.
+func (s *crashSession) adopt(ctx context.Context, added []TopicPartition) (positions map[TopicPartition]Position, err error) {
+	offsets, err := s.Fetch(ctx, added)
+	if err != nil {
+		return nil, err
+	}
+	for {
 		positions, err = s.driver.Assign(ctx, offsets)
-		if err == nil {
-			if stop := positions[t].Stop; stop != nil {
+		if err != nil && !errors.Is(err, ErrRejoin) && pause(ctx, 100*time.Millisecond) {
+			continue
+		}
+		for t, pos := range positions {
+			if pos.Stop != nil {
 				s.mu.Lock()
-				s.fail(fmt.Errorf("%s stopped: %w", t, stop))
+				s.fail(fmt.Errorf("%s stopped: %w", t, pos.Stop))
 				s.mu.Unlock()
 			}
-			return positions[t], nil
 		}
-		if !errors.Is(err, ErrRejoin) && pause(ctx, 100*time.Millisecond) {
-			err = nil
-		}
+		return positions, err
 	}
-	return Position{}, err
 }
 
 // seal seals what was consumed, if anything. It returns what waits for the decision.

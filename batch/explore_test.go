@@ -20,8 +20,8 @@ type bounds struct {
 	torn                                   bool // commits may be taken in part
 }
 
-var exploreBounds = flag.String("explore", "2,2,2,2,1,0,1,0,true",
-	"bounds of TestExplore: partitions,records,replicas,batches,crashes,expulsions,hand-overs,interrupted take-overs,torn commits")
+var exploreBounds = flag.String("explore", "2,1,2,2,1,0,1,1,true 2,1,2,2,1,1,0,0,true 2,2,2,2,0,0,1,0,false",
+	"bounds of TestExplore's runs: partitions,records,replicas,batches,crashes,expulsions,hand-overs,interrupted take-overs,torn commits")
 
 func parseBounds(s string) (b bounds, err error) {
 	_, err = fmt.Sscanf(strings.ReplaceAll(s, ",", " "), "%d %d %d %d %d %d %d %d %t", &b.partitions, &b.records, &b.replicas,
@@ -37,8 +37,14 @@ func parseBounds(s string) (b bounds, err error) {
 // In each: no record is visible twice, every committed record is visible, and a member believes of its partitions what
 // Kafka has. Where nothing is left to do everything is visible once and committed.
 func TestExplore(t *testing.T) {
-	b, err := parseBounds(*exploreBounds)
-	require.NoError(t, err)
+	for text := range strings.FieldsSeq(*exploreBounds) {
+		b, err := parseBounds(text)
+		require.NoError(t, err)
+		explore(t, b)
+	}
+}
+
+func explore(t *testing.T, b bounds) {
 	start := time.Now()
 	x := &explorer{bounds: b, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, seen: make(map[[2]uint64]struct{})}
 	x.run()

@@ -55,7 +55,7 @@ func decisions() []mutation {
 		}}, "TestDriver_AMissingManifestStopsThePartition", "", "Expected error with"},
 		{"a void batch stays in the metadata", []edit{{"adopt.go",
 			`if n < len(meta.Chain) {`, `if n < len(meta.Chain) && false {`,
-		}}, "TestExplore", torn, "stuck"},
+		}}, "TestExplore", torn, "offsets are not contiguous"},
 		{"prepare moves the offset", []edit{{"ledger.go",
 			`commits = append(commits, Commit{r.TopicPartition, h.committed, text})`, `commits = append(commits, Commit{r.TopicPartition, r.End, text})`,
 		}}, "TestExplore", handing, "committed and not visible"},
@@ -66,7 +66,7 @@ func decisions() []mutation {
 			`				return fmt.Errorf("prepare batch %s: %w: %w", e.manifest.ID, err, ErrRejoin)`, `				d.log.Warn("prepare", "err", err)`,
 		}, {"ledger.go",
 			`if h.end() != r.Start {`, `if h.end() > r.Start {`,
-		}}, "TestCrash", "", ""},
+		}}, "TestCrash", "", "repeat with"},
 	}
 }
 

@@ -87,7 +87,7 @@ func TestAppend_IsPureFunctionOfSeedAndIndex(t *testing.T) {
 func TestAppend_EveryAcceptedMessageIsAnEvent(t *testing.T) {
 	for _, profile := range []Profile{ProfileSmall, ProfileLarge} {
 		g := newGenerator(t, Config{Profile: profile, Malformed: 0.1, Late: 0.1, Oversized: 0.005, MaxBytes: 64 << 10})
-		for i := range uint64(5_000) {
+		for i := range uint64(2_000) {
 			_, m := g.Append(nil, i)
 			event, ok := parse(m.Value)
 			require.Equal(t, m.Kind != Malformed, ok, "%v: %s", m.Kind, m.Value)
@@ -204,7 +204,7 @@ func TestAppend_OriginsDiffer(t *testing.T) {
 func TestAppend_TeamsFollowZipfAndUsersAreStable(t *testing.T) {
 	g := newGenerator(t, Config{Teams: 10, UsersPerTeam: 5, Malformed: -1})
 	teams, persons := map[string]int{}, map[string]string{}
-	for i := range uint64(10_000) {
+	for i := range uint64(5_000) {
 		_, m := g.Append(nil, i)
 		event, _ := parse(m.Value)
 		team := strings.Trim(string(event.TeamID), `"`)
@@ -219,7 +219,7 @@ func TestAppend_TeamsFollowZipfAndUsersAreStable(t *testing.T) {
 	}
 	require.Len(t, teams, 10)
 	require.Len(t, persons, 50)
-	require.InEpsilon(t, 2.14, float64(teams["1"])/float64(teams["2"]), 0.2)
+	require.InEpsilon(t, 2.14, float64(teams["1"])/float64(teams["2"]), 0.25)
 	require.Greater(t, teams["2"], teams["10"])
 }
 

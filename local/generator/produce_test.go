@@ -58,7 +58,7 @@ func ends(ctx context.Context, t *testing.T, b *kafka.Broker) (total uint64) {
 
 func TestProduce_EveryMessageArrivesOnceAndIsCounted(t *testing.T) {
 	ctx, b := testContext(t), startBroker(t)
-	g := newGenerator(t, Config{Malformed: 0.01, Oversized: 0.001, Duplicate: 0.05})
+	g := newGenerator(t, Config{Malformed: 0.01, Oversized: 0.001, Duplicate: 0.05, MaxBytes: 100_000})
 	const n = 3000
 	var last uint64
 	begin := time.Now().Truncate(time.Millisecond)

@@ -20,7 +20,12 @@ type topicReader struct {
 
 // newTopicReader connects; the caller closes the client.
 func newTopicReader(opts Options) (*topicReader, error) {
-	common := append([]kgo.Opt{kgo.SeedBrokers(opts.Brokers...), kgo.ClientID("tidemark-verify")}, opts.Client...)
+	common := append([]kgo.Opt{
+		kgo.SeedBrokers(opts.Brokers...),
+		kgo.ClientID("tidemark-verify"),
+		// Like tidemark: messages of aborted transactions do not exist.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	}, opts.Client...)
 	client, err := kgo.NewClient(common...)
 	if err != nil {
 		return nil, err
@@ -35,7 +40,7 @@ func (t *topicReader) ranges(ctx context.Context) (starts, ends []int64, err err
 	for _, list := range []struct {
 		into *[]int64
 		call func(context.Context, ...string) (kadm.ListedOffsets, error)
-	}{{&starts, adm.ListStartOffsets}, {&ends, adm.ListEndOffsets}} {
+	}{{&starts, adm.ListStartOffsets}, {&ends, adm.ListCommittedOffsets}} {
 		offsets, err := list.call(ctx, t.topic)
 		if err == nil {
 			err = offsets.Error()

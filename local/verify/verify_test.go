@@ -112,6 +112,32 @@ func TestVerify_RowsProducedMeanwhileAreNewer(t *testing.T) {
 	require.Equal(t, int64(1), report.Newer, report)
 }
 
+func TestVerify_ExpiredMessagesAreNotExtraRows(t *testing.T) {
+	ctx, b, c := testContext(t), startBroker(t), columns(t, bigquery.StringFieldType)
+	w := &warehouse{t: t, schema: schema(bigquery.StringFieldType), rows: loaded(ctx, t, b, c, 300)}
+	require.NoError(t, b.Cluster().DeleteRecords(topicName, 0, 10))
+	report, err := Verify(ctx, Options{Brokers: b.Addrs(), Topic: topicName, BigQuery: w.client(), Project: "p", Dataset: "d", Table: "events", MaxBytes: 20_000})
+	require.NoError(t, err)
+	require.True(t, report.OK(), report)
+	require.NotZero(t, report.Expired)
+}
+
+func TestVerify_AbortedMessagesDoNotExist(t *testing.T) {
+	ctx, b := testContext(t), startBroker(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.TransactionalID("x"), kgo.DefaultProduceTopic(topicName))
+	require.NoError(t, err)
+	defer client.Close()
+	for _, decision := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+		require.NoError(t, client.BeginTransaction())
+		require.NoError(t, client.ProduceSync(ctx, kgo.StringRecord("text")).FirstErr())
+		require.NoError(t, client.EndTransaction(ctx, decision))
+	}
+	w := &warehouse{t: t, schema: schema(bigquery.StringFieldType)}
+	report, err := Verify(ctx, Options{Brokers: b.Addrs(), Topic: topicName, BigQuery: w.client(), Project: "p", Dataset: "d", Table: "events"})
+	require.NoError(t, err)
+	require.Equal(t, Report{Rejected: 1}, report)
+}
+
 func TestVerify_SaysWhyItCannot(t *testing.T) {
 	ctx, b := testContext(t), startBroker(t)
 	w := &warehouse{t: t, schema: bigquery.Schema{{Name: "uuid", Type: bigquery.StringFieldType}}}

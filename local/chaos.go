@@ -23,7 +23,7 @@ type chaos struct {
 
 const (
 	chaosPause  = 700 * time.Millisecond // on average, from the first progress to the next incident
-	freezeFor   = 6 * time.Second         // longer than the session timeout under chaos
+	freezeFor   = 6 * time.Second        // longer than the session timeout under chaos
 	freezeShare = 0.1
 	stopShare   = 0.2
 	// noProgress is how long an incident waits for something to be committed since the last one. A group that is hit

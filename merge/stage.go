@@ -61,4 +61,3 @@ func stageColumns(t batch.Target) []batch.Column {
 	}
 	return columns
 }
-

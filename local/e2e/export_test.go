@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,4 +189,29 @@ func TestLoad_ARefusingDestinationHoldsTheOffsets(t *testing.T) {
 	w.waitExported()
 	r.handOver()
 	w.requireExact()
+}
+
+// The example queries of the README run as they are printed there.
+func TestReadme_QueriesRun(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(nil)
+	w.produce(500)
+	w.waitExported()
+	r.handOver()
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	require.NotEmpty(t, blocks)
+	n := 0
+	for _, block := range blocks {
+		for _, sql := range strings.Split(strings.ReplaceAll(block[1], "acme.posthog.events", stack.EventsTable()), ";") {
+			if strings.TrimSpace(sql) == "" {
+				continue
+			}
+			_, err := w.Client.Query(sql).Read(t.Context())
+			require.NoError(t, err, sql)
+			n++
+		}
+	}
+	require.GreaterOrEqual(t, n, 2)
 }

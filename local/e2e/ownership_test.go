@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"google.golang.org/api/iterator"
+
+	"tidemark/batch"
+	"tidemark/local/bigquery"
+	"tidemark/local/stack"
+)
+
+// watcher looks at every offset commit on its way to the broker.
+type watcher struct {
+	mu      sync.Mutex
+	highest map[batch.TopicPartition]int64
+	faults  []string
+	commits int
+}
+
+// observe wants the offsets of a partition never to go back: what a replica would do that commits a partition after
+// another one has gone on with it.
+func (o *watcher) observe(req kmsg.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, t := range req.(*kmsg.OffsetCommitRequest).Topics {
+		for _, p := range t.Partitions {
+			tp := batch.TopicPartition{Topic: fmt.Sprintf("%x", t.TopicID), Partition: p.Partition}
+			o.commits++
+			if p.Offset < o.highest[tp] {
+				o.faults = append(o.faults, fmt.Sprintf("partition %d: offset %d committed after %d", p.Partition, p.Offset, o.highest[tp]))
+			}
+			o.highest[tp] = max(o.highest[tp], p.Offset)
+		}
+	}
+}
+
+// Invariant 1: while jobs are slow and partitions move, a replica that is alive never commits what it has lost.
+func TestOwnership_OffsetsNeverGoBack(t *testing.T) {
+	w := newWorld(t)
+	o := &watcher{highest: make(map[batch.TopicPartition]int64)}
+	w.Kafka.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		o.observe(req)
+		return nil, nil, false
+	})
+	w.faults.OnJob(bigquery.JobRule{Kind: "load", Count: -1, Fault: bigquery.JobFault{Running: 700 * time.Millisecond}})
+	replicas := []*replica{w.start(nil)}
+	for range 3 {
+		w.produce(1500)
+		replicas = append(replicas, w.start(nil)) // takes partitions whose batches are being loaded
+	}
+	for _, r := range replicas[:2] {
+		w.produce(1000)
+		r.handOver()
+	}
+	w.waitExported()
+	for _, r := range replicas[2:] {
+		r.handOver()
+	}
+	require.Positive(t, o.commits)
+	require.Empty(t, o.faults)
+	w.requireExact()
+}
+
+// Invariant 8: a stage table that expired after it was loaded is replaced by one with a number of its own.
+func TestStage_ThatExpiredIsReplaced(t *testing.T) {
+	w := newWorld(t, func(c *stack.Config) { c.JSON = true })
+	refuse := w.faults.OnJob(bigquery.JobRule{Kind: "query", Table: stack.Table, Count: -1, Fault: bigquery.JobFault{Reason: "accessDenied"}})
+	r := w.start(nil)
+	w.produce(1000)
+	w.eventually("stage loaded, insert refused", func() bool { return refuse.Hits() > 0 })
+	r.handOver()
+	w.dropStages() // as BigQuery does after 48 hours
+	refuse.Remove()
+	r = w.start(nil)
+	w.waitExported()
+	r.handOver()
+	w.requireExact()
+	require.Positive(t, w.jobs("_stage2-g1"), "a second stage, with a number of its own")
+}
+
+func (w *world) dropStages() {
+	w.Helper()
+	tables := w.Client.Dataset(stack.Dataset).Tables(w.Context())
+	for {
+		table, err := tables.Next()
+		if errors.Is(err, iterator.Done) {
+			return
+		}
+		require.NoError(w, err)
+		if strings.HasPrefix(table.TableID, "tidemark_stage_") {
+			require.NoError(w, table.Delete(w.Context()))
+		}
+	}
+}

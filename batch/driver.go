@@ -109,9 +109,9 @@ func (d *Driver) Run(ctx context.Context) error {
 
 // close drops what was not prepared.
 func (d *Driver) close() {
-	close(d.dead)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	close(d.dead)
 	for _, e := range d.batches {
 		if e.state == Sealed || e.state == Stored {
 			d.become(e, Dropped)
@@ -125,13 +125,8 @@ func (d *Driver) close() {
 // waits until the batch is decided. Batches are prepared in the order of these calls, which must not be concurrent.
 func (d *Driver) Seal(m *Manifest, u Unfinished) (wait func(context.Context) error) {
 	e := &entry{manifest: m, unfinished: u, prepared: make(chan struct{}), state: Sealed, since: m.SealedAt}
-	d.mu.Lock()
-	d.batches = append(d.batches, e)
-	d.publish()
-	d.mu.Unlock()
-	select {
-	case d.sealed <- e:
-	case <-d.dead:
+	if !d.enter(e) {
+		u.Discard()
 	}
 	return func(ctx context.Context) error {
 		select {
@@ -143,6 +138,25 @@ func (d *Driver) Seal(m *Manifest, u Unfinished) (wait func(context.Context) err
 			return fmt.Errorf("batch %s is %s: %w", m.ID, d.stateOf(e), ctx.Err())
 		}
 	}
+}
+
+// enter queues a sealed batch for its prepare, unless the driver has ended.
+func (d *Driver) enter(e *entry) bool {
+	d.mu.Lock()
+	select {
+	case <-d.dead:
+		d.mu.Unlock()
+		return false
+	default:
+	}
+	d.batches = append(d.batches, e) // close discards it from now on
+	d.publish()
+	d.mu.Unlock()
+	select {
+	case d.sealed <- e:
+	case <-d.dead:
+	}
+	return true
 }
 
 // Release forgets partitions: from its return on nothing is committed for them. Applied batches that only they named are

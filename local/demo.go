@@ -160,6 +160,7 @@ func (d *demo) produce(ctx, whole context.Context) error {
 	stats, err := generator.Produce(stopped, gen, generator.ProduceOptions{Brokers: d.stack.Kafka.Addrs(), Topic: stack.Topic,
 		Records: d.opts.records, Rate: d.opts.rate}, d.report)
 	d.out.say("produced   %d messages, %d MB, %d of them not exportable on purpose", stats.Records, stats.Bytes>>20, stats.Rejected())
+	d.out.say("waiting    until all of it is in BigQuery, at most a period of %s; Ctrl-C leaves at once", d.opts.period)
 	return err
 }
 

@@ -89,22 +89,28 @@ func (d *demo) showWatermark(ctx context.Context) error {
 		d.out.say("watermark  unknown: not every partition has been committed yet")
 		return nil
 	}
-	d.out.say("watermark  %s: every record produced before it is in BigQuery (%d load jobs)", watermark.Format(time.RFC3339Nano), d.loads(ctx))
-	return nil
+	loads, err := d.loads(ctx)
+	d.out.say("watermark  %s: every record produced before it is in BigQuery (%d load jobs)", watermark.Format(time.RFC3339Nano), loads)
+	return err
 }
 
 // loads counts the jobs that put rows into the events table.
-func (d *demo) loads(ctx context.Context) (n int) {
+func (d *demo) loads(ctx context.Context) (n int, err error) {
 	jobs := d.stack.Client.Jobs(ctx)
 	for {
 		j, err := jobs.Next()
-		if err != nil {
-			return n // also at the end
+		if errors.Is(err, iterator.Done) {
+			return n, nil
 		}
-		if c, err := j.Config(); err == nil {
-			if _, ok := c.(*bigquery.LoadConfig); ok {
-				n++
-			}
+		if err != nil {
+			return n, fmt.Errorf("list jobs: %w", err)
+		}
+		c, err := j.Config()
+		if err != nil {
+			return n, fmt.Errorf("read job %s: %w", j.ID(), err)
+		}
+		if _, ok := c.(*bigquery.LoadConfig); ok {
+			n++
 		}
 	}
 }

@@ -78,7 +78,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, kopts ...kgo.Opt) er
 			return ended(ctx, err)
 		}
 		s.ready.Store(true)
-		return s.sessions(ctx, work)
+		stop, cancelStop := context.WithCancel(ctx)
+		defer cancelStop()
+		defer context.AfterFunc(work, cancelStop)() // without the rest of the service there is nothing to consume for
+		return s.sessions(stop)
 	})
 	return g.Wait()
 }
@@ -124,10 +127,10 @@ func (s *service) close() {
 
 // sessions runs one session after the other until ctx ends. A session that ends in doubt is replaced by a new member of
 // the group, which finds everything decided in Kafka.
-func (s *service) sessions(ctx, work context.Context) error {
+func (s *service) sessions(ctx context.Context) error {
 	for wait := rejoinMin; ; wait = min(2*wait, rejoinMax) {
 		started := time.Now()
-		err := s.runSession(ctx, work)
+		err := s.runSession(ctx)
 		switch {
 		case !errors.Is(err, batch.ErrRejoin): // nil included
 			return err
@@ -146,7 +149,7 @@ func (s *service) sessions(ctx, work context.Context) error {
 	}
 }
 
-func (s *service) runSession(ctx, work context.Context) error {
+func (s *service) runSession(ctx context.Context) error {
 	limits := consumer.Limits{
 		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.Memory)/16, 1<<20), 32<<20)),
 		MarksPrefix:   s.cfg.Loader.Prefix,

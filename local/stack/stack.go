@@ -31,6 +31,8 @@ const (
 
 // Config describes a stack. The zero value is usable.
 type Config struct {
+	// Brokers are those of a Kafka that runs elsewhere: none is started, and the topic is the caller's to create.
+	Brokers    []string
 	Partitions int32  // of the topic; 0 means 8
 	Dir        string // keeps everything on disk, to go on with later; empty means temporary
 	JSON       bool   // the table's document columns are JSON instead of STRING
@@ -44,11 +46,12 @@ type Config struct {
 
 // Stack is everything running. Close it.
 type Stack struct {
-	Kafka    *kafka.Broker
+	Kafka    *kafka.Broker // nil where the caller named brokers
 	GCS      *gcs.Server
 	BigQuery *bigquery.Server
 	Client   *gbq.Client     // a real client of the embedded BigQuery
 	Storage  *storage.Client // a real client of the embedded object store
+	brokers  []string
 }
 
 // Start starts all servers and creates what tidemark expects to find.
@@ -59,8 +62,11 @@ func Start(ctx context.Context, cfg Config) (s *Stack, err error) {
 			err = errors.Join(fmt.Errorf("start local stack: %w", err), s.Close())
 		}
 	}()
-	if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic}, Partitions: max(cfg.Partitions, 1), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory}); err != nil {
-		return s, err
+	if s.brokers = cfg.Brokers; len(s.brokers) == 0 {
+		if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic}, Partitions: partitions(cfg), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory}); err != nil {
+			return s, err
+		}
+		s.brokers = s.Kafka.Addrs()
 	}
 	if s.GCS, err = gcs.Start(gcs.Config{Dir: sub(cfg.Dir, "gcs"), Bucket: Bucket, Location: Location}); err != nil {
 		return s, err
@@ -123,7 +129,7 @@ func (s *Stack) createTable(ctx context.Context, json bool) error {
 // Env returns the environment of a tidemark that exports this stack, as production would be configured.
 func (s *Stack) Env(period time.Duration) map[string]string {
 	return map[string]string{
-		"TIDEMARK_BROKERS":           s.Kafka.Addrs()[0],
+		"TIDEMARK_BROKERS":           s.brokers[0],
 		"TIDEMARK_EVENTS_TOPIC":      Topic,
 		"TIDEMARK_PERIOD":            period.String(),
 		"TIDEMARK_FLUSH_DELAY":       (period / 10).String(),
@@ -162,4 +168,11 @@ func (s *Stack) Close() error {
 		errs = append(errs, s.Kafka.Close())
 	}
 	return errors.Join(errs...)
+}
+
+func partitions(cfg Config) int32 {
+	if cfg.Partitions == 0 {
+		return 8
+	}
+	return cfg.Partitions
 }

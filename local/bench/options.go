@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/local/generator"
+)
+
+// variant is one kind of topic.
+type variant struct {
+	Size  string // of an event, as sizes has it
+	Codec string // of a record batch, as codecs has it
+	Teams int
+}
+
+// String returns the name that --only matches.
+func (v variant) String() string { return v.Size + "/" + v.Codec + "/" + strconv.Itoa(v.Teams) }
+
+// allVariants lists every combination, one kind of event after the other.
+func allVariants() (all []variant) {
+	for _, size := range []string{"1KB", "2.6KB"} {
+		for _, codec := range []string{"snappy", "lz4"} {
+			for _, teams := range []int{1, 100, 1000} {
+				all = append(all, variant{size, codec, teams})
+			}
+		}
+	}
+	return all
+}
+
+// generator makes the variant's messages. There are none too large for tidemark: one alone would outweigh a thousand.
+func (v variant) generator() (*generator.Generator, error) {
+	cfg := generator.Config{Seed: 1, Teams: v.Teams, Oversized: -1}
+	if v.Size != "1KB" {
+		cfg.Profile = generator.ProfileLarge
+	}
+	return generator.New(cfg)
+}
+
+func (v variant) codec() kgo.CompressionCodec {
+	if v.Codec == "lz4" {
+		return kgo.Lz4Compression()
+	}
+	return kgo.SnappyCompression()
+}
+
+// options are the command's flags.
+type options struct {
+	records    uint64
+	count      int
+	partitions int
+	memory     string
+	markdown   string
+	profile    string
+	ceilings   bool
+	variants   []variant
+}
+
+const usage = `Usage: go run ./local/bench [flags]
+
+Measures tidemark from Kafka to uploaded Parquet parts next to two ceilings; go doc ./local/bench says how.
+
+Flags:
+`
+
+// parseOptions reads the flags. An error is for the user and already printed.
+func parseOptions(args []string, out io.Writer) (o options, err error) {
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.SetOutput(out)
+	fs.Usage = func() {
+		fmt.Fprint(out, usage)
+		fs.PrintDefaults()
+	}
+	fs.Uint64Var(&o.records, "records", 200_000, "messages in each topic")
+	fs.IntVar(&o.count, "count", 1, "measurements of each variant, of which the median counts")
+	fs.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
+	fs.StringVar(&o.memory, "memory", "256MiB", "TIDEMARK_BUFFER_MEMORY; small, so that the budget matters during the run")
+	fs.StringVar(&o.markdown, "markdown", "", "also write the table as markdown to this file")
+	fs.StringVar(&o.profile, "profile", "", "existing directory for pprof profiles of tidemark (cpu and allocs) by variant")
+	fs.BoolVar(&o.ceilings, "ceilings", true, "measure the ceilings A and B")
+	only := fs.String("only", "", "regular expression of the variants to measure, for example ^2.6KB/lz4/100$")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if err := o.complete(*only, fs.Args()); err != nil {
+		fmt.Fprintf(out, "%v\n\n--help lists all flags\n", err)
+		return o, err
+	}
+	return o, nil
+}
+
+// complete chooses the variants and checks the rest.
+func (o *options) complete(only string, rest []string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("--only: %w", err)
+	}
+	var names []string
+	for _, v := range allVariants() {
+		names = append(names, v.String())
+		if pattern.MatchString(v.String()) {
+			o.variants = append(o.variants, v)
+		}
+	}
+	var errs []error
+	fault := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	fault(len(rest) == 0, "found %q behind the flags; want flags only", rest)
+	fault(len(o.variants) > 0, "--only %s matches nothing; want one of %s", only, strings.Join(names, ", "))
+	fault(o.records >= 1000, "--records is %d; want 1000 or more", o.records)
+	fault(o.count >= 1, "--count is %d; want 1 or more", o.count)
+	fault(o.partitions >= 1 && o.partitions <= 1000, "--partitions is %d; want 1 to 1000", o.partitions)
+	return errors.Join(errs...)
+}

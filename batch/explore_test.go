@@ -47,7 +47,7 @@ func TestExplore(t *testing.T) {
 func explore(t *testing.T, b bounds) {
 	start := time.Now()
 	x := &explorer{bounds: b, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, seen: make(map[[2]uint64]struct{})}
-	x.run()
+	x.run(t)
 	if x.violation != nil {
 		require.Fail(t, x.violation.Error(), "shortest path:\n  %s", strings.Join(x.path(), "\n  "))
 	}
@@ -98,15 +98,24 @@ func (x *explorer) hashOne(n *node) [2]uint64 {
 	return [2]uint64{maphash.Comparable(x.seeds[0], *n), maphash.Comparable(x.seeds[1], *n)}
 }
 
-func (x *explorer) run() {
+// chunk is how many states are expanded between two merges: it bounds the memory of successors that are not new.
+const chunk = 20_000
+
+func (x *explorer) run(t *testing.T) {
 	root := initial(x.bounds)
 	level := []reached{{node: root, hash: x.hash(root)}}
 	x.seen[level[0].hash] = struct{}{}
 	x.edges = append(x.edges, edge{})
-	for first := 0; len(level) > 0 && x.violation == nil; {
-		next := x.expand(level, first)
-		first += len(level)
-		level = x.merge(next)
+	for first, depth := 0, 1; len(level) > 0 && x.violation == nil; depth++ {
+		var next []reached
+		for rest := level; len(rest) > 0 && x.violation == nil; {
+			n := min(chunk, len(rest))
+			next = x.merge(next, x.expand(rest[:n], first))
+			first, rest = first+n, rest[n:]
+		}
+		if level = next; len(level) > 50*chunk {
+			t.Logf("%d states after %d actions", len(x.edges), depth)
+		}
 	}
 }
 
@@ -157,12 +166,12 @@ func (x *explorer) successors(found []reached, n *node, index int, counts *[2]in
 	return found
 }
 
-func (x *explorer) merge(found [][]reached) (level []reached) {
+func (x *explorer) merge(level []reached, found [][]reached) []reached {
 	for _, rs := range found {
 		for _, r := range rs {
 			if r.err != nil {
 				x.violation, x.broken = r.err, r.edge
-				return nil
+				return level
 			}
 			if _, ok := x.seen[r.hash]; !ok {
 				x.seen[r.hash] = struct{}{}

@@ -1,0 +1,211 @@
+package realkafka
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/local/bigquery"
+	"tidemark/local/gcs"
+)
+
+func TestExport_EveryRowOnceWithTwoReplicas(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.start(nil), w.start(nil)
+	stats := w.produce(8000)
+	w.waitExported()
+	a.handOver()
+	b.handOver()
+	report := w.requireExact()
+	require.Positive(t, stats.Rejected())
+	require.Less(t, uint64(report.Events), stats.Records)
+}
+
+// tidemark joins as a member of a classic group, also on a broker that would rather have KIP-848's protocol.
+func TestGroup_IsClassicAndCooperative(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(nil)
+	w.produce(200)
+	w.waitExported()
+	groups, err := w.admin.DescribeGroups(t.Context(), w.group)
+	require.NoError(t, err)
+	g := groups[w.group]
+	require.NoError(t, g.Err)
+	require.Equal(t, "consumer", g.ProtocolType)
+	require.Equal(t, "cooperative-sticky", g.Protocol)
+	require.Len(t, g.Members, 1)
+	r.handOver()
+}
+
+// Every replica is replaced, one after the other, while records arrive: not one is read twice.
+func TestHandOver_RollingRestartReadsNothingAgain(t *testing.T) {
+	w := newWorld(t)
+	seen := newReads()
+	hook := kgo.WithHooks(seen)
+	replicas := []*replica{w.start(long(), hook)}
+	w.produce(2000)
+	w.eventually("the first has read all", seen.atLeast(w.next))
+	for range 2 { // scaling takes partitions from those that have unsealed records of them
+		replicas = append(replicas, w.start(long(), hook))
+		w.produce(1000)
+		w.eventually("all is read", seen.atLeast(w.next))
+	}
+	for i := range replicas {
+		replicas[i].handOver()
+		w.produce(1000)
+		replicas[i] = w.start(long(), hook)
+		w.produce(1000)
+		w.eventually("all is read", seen.atLeast(w.next))
+	}
+	for _, r := range replicas {
+		r.handOver()
+	}
+	last := w.start(nil, hook) // finishes what the others prepared
+	w.waitExported()
+	last.handOver()
+	_, again := seen.total()
+	require.Zero(t, again, "records read more than once")
+	w.requireExact()
+}
+
+// A static member that is restarted within the session timeout gets its partitions back, and nobody else's are touched.
+func TestHandOver_StaticMembersKeepTheirPartitions(t *testing.T) {
+	w := newWorld(t)
+	seen := newReads()
+	hook := kgo.WithHooks(seen)
+	member := func(i int) map[string]string {
+		env := long()
+		maps.Copy(env, map[string]string{"TIDEMARK_INSTANCE_ID": fmt.Sprintf("replica-%d", i), "TIDEMARK_SESSION_TIMEOUT": "20s"})
+		return env
+	}
+	replicas := []*replica{w.start(member(0), hook), w.start(member(1), hook)}
+	w.produce(2000)
+	w.eventually("all is read", seen.atLeast(w.next))
+	w.eventually("both are members", func() bool { return len(w.assignment()) == 2 })
+	before := w.assignment()
+	for i := range replicas {
+		replicas[i].handOver()
+		replicas[i] = w.start(member(i), hook)
+		w.produce(2000)
+		w.eventually("all is read", seen.atLeast(w.next))
+	}
+	require.Equal(t, before, w.assignment())
+	for _, r := range replicas {
+		r.handOver()
+	}
+	env := member(0)
+	env["TIDEMARK_PERIOD"], env["TIDEMARK_FLUSH_DELAY"] = "1s", "100ms"
+	other := member(1)
+	maps.Copy(other, map[string]string{"TIDEMARK_PERIOD": "1s", "TIDEMARK_FLUSH_DELAY": "100ms"})
+	a, b := w.start(env, hook), w.start(other, hook)
+	w.waitExported()
+	a.handOver()
+	b.handOver()
+	_, again := seen.total()
+	require.Zero(t, again, "records read more than once")
+	w.requireExact()
+}
+
+// assignment returns the partitions of every static member.
+func (w *world) assignment() map[string]string {
+	w.Helper()
+	groups, err := w.admin.DescribeGroups(w.Context(), w.group)
+	require.NoError(w, err)
+	held := make(map[string]string)
+	for _, m := range groups[w.group].Members {
+		if a, ok := m.Assigned.AsConsumer(); ok && m.InstanceID != nil && len(a.Topics) > 0 {
+			held[*m.InstanceID] = fmt.Sprint(a.Topics[0].Partitions)
+		}
+	}
+	return held
+}
+
+// A replica gets SIGKILL at a point of the protocol; another one takes over, or the same one as a static member.
+func TestTakeOver_AfterSIGKILL(t *testing.T) {
+	loadRuns := func(w *world) <-chan struct{} {
+		return w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{Running: patience / 45}}).Hit()
+	}
+	replyLost := func(object string) func(*world) <-chan struct{} {
+		return func(w *world) <-chan struct{} {
+			return w.GCS.Inject(gcs.Fault{Op: gcs.OpInsert, Object: object, Count: 1, Apply: true, Drop: true}).Hit()
+		}
+	}
+	for name, c := range map[string]struct {
+		reached func(*world) <-chan struct{}
+		env     map[string]string
+	}{
+		"a part is uploaded":                {replyLost("tidemark/parts/"), nil},
+		"the manifest is written":           {replyLost("tidemark/batches/"), nil},
+		"the load runs":                     {loadRuns, nil},
+		"the load runs, as a static member": {loadRuns, map[string]string{"TIDEMARK_INSTANCE_ID": "one", "TIDEMARK_SESSION_TIMEOUT": "30s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			victim := w.startProcess(c.env)
+			w.produce(300)
+			w.waitExported() // it is a member, with everything warm
+			reached := c.reached(w)
+			w.produce(700)
+			select {
+			case <-reached:
+			case <-victim.done:
+				t.Fatalf("replica ended before its point: %v", victim.err)
+			}
+			victim.kill()
+			successor := w.startProcess(c.env)
+			w.produce(300)
+			w.waitExported()
+			successor.handOver()
+			w.requireExact()
+		})
+	}
+}
+
+// A replica that slept for longer than its session wakes up with everything it has read and not decided; others have
+// exported it meanwhile. It changes nothing, whether it goes on or is asked to hand over at once.
+func TestZombie_ChangesNothing(t *testing.T) {
+	for name, wake := range map[string]func(*replica){
+		"goes on": func(r *replica) { r.signal(syscall.SIGCONT) },
+		"hands over at once": func(r *replica) {
+			r.signal(syscall.SIGTERM) // pending until it wakes: its prepare is what it does first
+			r.signal(syscall.SIGCONT)
+			<-r.done
+			require.NoError(r.t, r.err, r.log)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			zombie := w.startProcess(long())
+			w.produce(2000)
+			w.eventually("it holds all undecided", func() bool { return zombie.read() == int64(w.next) })
+			zombie.signal(syscall.SIGSTOP)
+			successor := w.start(nil)
+			w.waitExported()
+			w.requireExact()
+			before := w.committed()
+			wake(zombie)
+			if name == "goes on" {
+				w.eventually("it knows", func() bool { return servedAgain(zombie) })
+			}
+			for tp, o := range w.committed() {
+				require.Equal(t, before[tp].Offset, o.Offset, tp)
+			}
+			w.produce(500)
+			zombie.handOver()
+			w.waitExported()
+			successor.handOver()
+			w.requireExact()
+		})
+	}
+}
+
+// servedAgain says whether a session ended in doubt and another one has begun.
+func servedAgain(r *replica) bool {
+	_, after, found := strings.Cut(r.log.String(), "session ended in doubt")
+	return found && strings.Contains(after, "partitions assigned")
+}

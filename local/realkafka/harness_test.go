@@ -1,0 +1,245 @@
+package realkafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/batch"
+	"tidemark/local/bigquery"
+	"tidemark/local/generator"
+	"tidemark/local/stack"
+	"tidemark/local/verify"
+	"tidemark/service"
+)
+
+const (
+	maxRecord  = 64 << 10
+	patience   = 90 * time.Second // of a wait; a healthy one takes seconds
+	partitions = 4
+)
+
+// shared is the node of all tests that leave it alone: starting one takes seconds, and a topic and a group of its own
+// keep a test apart from the others.
+type shared struct {
+	once   sync.Once
+	dir    string
+	log    lockedBuffer
+	broker *Broker
+	err    error
+}
+
+var node shared //nolint:gochecknoglobals // what TestMain ends and tests start when they need it
+
+func (s *shared) get() (*Broker, error) {
+	s.once.Do(func() {
+		if s.dir, s.err = os.MkdirTemp("", "tidemark-kafka-"); s.err == nil {
+			s.broker, s.err = Start(context.Background(), ".", s.dir, &s.log)
+		}
+	})
+	return s.broker, s.err
+}
+
+func (s *shared) close() {
+	if s.broker != nil {
+		s.broker.Close()
+	}
+	_ = os.RemoveAll(s.dir) // temporary
+}
+
+// TestMain runs the tests, or, called with the environment variable that startProcess sets, a replica.
+func TestMain(m *testing.M) {
+	if os.Getenv("REALKAFKA_REPLICA") == "" {
+		code := m.Run()
+		node.close()
+		os.Exit(code)
+	}
+	cfg, _, err := service.ReadConfig()
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		err = service.Run(ctx, cfg, service.NewLogger(os.Stderr, cfg.Service))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// world is a topic and a group of the node, an object store and a BigQuery, with what a test knows of them.
+type world struct {
+	*testing.T
+	*stack.Stack
+	broker *Broker
+	topic  string
+	group  string
+	client *kgo.Client
+	admin  *kadm.Client
+	faults *bigquery.FaultScript
+	env    map[string]string
+	seed   uint64
+	next   uint64 // index of the next message
+}
+
+// broker returns the shared node, or skips the test.
+func sharedBroker(t *testing.T) *Broker {
+	t.Helper()
+	b, err := node.get()
+	skipWithout(t, err)
+	return b
+}
+
+func skipWithout(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, ErrMissing) {
+		t.Skip(err)
+	}
+	require.NoError(t, err, &node.log)
+}
+
+// ownBroker starts a node for one test, which may kill it.
+func ownBroker(t *testing.T) *Broker {
+	t.Helper()
+	log := new(lockedBuffer)
+	b, err := Start(t.Context(), ".", t.TempDir(), log)
+	skipWithout(t, err)
+	t.Cleanup(func() {
+		b.Close()
+		if t.Failed() {
+			t.Logf("Kafka's log:\n%s", log)
+		}
+	})
+	return b
+}
+
+func newWorld(t *testing.T) *world {
+	t.Parallel()
+	return newWorldOn(t, sharedBroker(t), rand.Uint64()>>32)
+}
+
+func newWorldOn(t *testing.T, b *Broker, seed uint64) *world {
+	t.Logf("Apache Kafka %s, seed %d", Version(), seed)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	faults := bigquery.NewFaultScript()
+	s, err := stack.Start(t.Context(), stack.Config{Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	name := strings.NewReplacer("/", ".", " ", "_", ",", "").Replace(t.Name())
+	w := &world{T: t, Stack: s, broker: b, client: client, admin: kadm.NewClient(client), faults: faults, seed: seed,
+		topic: name, group: name, env: s.Env(time.Second)}
+	maps.Copy(w.env, map[string]string{
+		"TIDEMARK_EVENTS_TOPIC":      w.topic,
+		"TIDEMARK_GROUP":             w.group,
+		"TIDEMARK_MAX_RECORD_SIZE":   fmt.Sprint(maxRecord),
+		"TIDEMARK_SESSION_TIMEOUT":   "3s",
+		"TIDEMARK_REBALANCE_TIMEOUT": "10s",
+		"TIDEMARK_START_TIMEOUT":     "30s",
+	})
+	w.createTopic()
+	return w
+}
+
+func (w *world) createTopic() {
+	w.Helper()
+	w.eventually("topic created", func() bool { // a topic of that name may still be on its way out
+		_, err := w.admin.CreateTopic(w.Context(), partitions, 1, nil, w.topic)
+		return err == nil
+	})
+}
+
+// long makes a period that never ends by itself: everything is sealed by hand-overs.
+func long() map[string]string {
+	return map[string]string{"TIDEMARK_PERIOD": "24h", "TIDEMARK_FLUSH_DELAY": "1h"}
+}
+
+// produce makes n more messages, rejects, late ones and duplicates among them.
+func (w *world) produce(n uint64) generator.Stats {
+	w.Helper()
+	stats, err := generator.Produce(w.Context(), w.generator(), generator.ProduceOptions{Brokers: []string{w.broker.Addr()}, Topic: w.topic, First: w.next, Records: n}, nil)
+	require.NoError(w, err)
+	w.next += n
+	return stats
+}
+
+func (w *world) generator() *generator.Generator {
+	w.Helper()
+	gen, err := generator.New(generator.Config{Seed: w.seed, Teams: 10, Start: time.Now(), MaxBytes: maxRecord, Duplicate: 0.02, Malformed: 0.01, Oversized: 0.001})
+	require.NoError(w, err)
+	return gen
+}
+
+// eventually waits for a condition of the outside world.
+func (w *world) eventually(what string, cond func() bool) {
+	w.Helper()
+	require.Eventually(w, cond, patience, 50*time.Millisecond, what)
+}
+
+// committed returns the group's offsets.
+func (w *world) committed() map[batch.TopicPartition]batch.GroupOffset {
+	resp, err := w.admin.FetchOffsets(w.Context(), w.group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil // it has never run, or was deleted
+	}
+	require.NoError(w, err)
+	got := make(map[batch.TopicPartition]batch.GroupOffset)
+	resp.Each(func(o kadm.OffsetResponse) {
+		got[batch.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = batch.GroupOffset{Offset: o.At, Metadata: o.Metadata}
+	})
+	return got
+}
+
+func (w *world) ends() map[batch.TopicPartition]int64 {
+	listed, err := w.admin.ListEndOffsets(w.Context(), w.topic)
+	require.NoError(w, err)
+	ends := make(map[batch.TopicPartition]int64)
+	listed.Each(func(o kadm.ListedOffset) {
+		ends[batch.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Offset
+	})
+	return ends
+}
+
+// allCommitted says whether every partition is committed to its end, with nothing left in its chain.
+func (w *world) allCommitted() bool {
+	committed := w.committed()
+	for tp, end := range w.ends() {
+		o, ok := committed[tp]
+		meta, err := batch.ParseMetadata(o.Metadata)
+		if end > 0 && (!ok || o.Offset != end || err != nil || len(meta.Chain) > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// waitExported waits until everything produced is committed.
+func (w *world) waitExported() {
+	w.Helper()
+	w.eventually("everything is committed", w.allCommitted)
+}
+
+// requireExact compares BigQuery with a plain fold of the topic.
+func (w *world) requireExact() verify.Report {
+	w.Helper()
+	report, err := verify.Verify(w.Context(), verify.Options{Brokers: []string{w.broker.Addr()}, Topic: w.topic, BigQuery: w.Client,
+		Project: stack.Project, Dataset: stack.Dataset, Table: stack.Table, MaxBytes: maxRecord})
+	require.NoError(w, err)
+	require.True(w, report.OK(), "%s: %s", report, report.FirstDifference)
+	return report
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tidemark/local/bigquery"
@@ -19,12 +20,12 @@ const deathWatch = 2 * time.Second
 
 var errDropped = errors.New("dropped before the broker has it")
 
-// point is a place in the protocol. arm makes the next replica stand still there and returns a channel that is closed
-// when it does: then it gets SIGKILL.
+// point is a place in the protocol: a step, and whether the crash comes before or after its effect. arm makes the next
+// replica stand still there and returns a channel that is closed when it does: then it gets SIGKILL.
 type point struct {
-	name string
-	json bool // only with a stage table
-	arm  func(*world) (reached <-chan struct{})
+	step, when string
+	json       bool // with a stage table
+	arm        func(*world) (reached <-chan struct{})
 }
 
 // upload holds an upload before it has its effect, or loses its reply after.
@@ -41,9 +42,9 @@ func upload(object string, after bool) func(*world) <-chan struct{} {
 }
 
 // job holds a request of BigQuery's jobs API before or after its effect.
-func job(op, prefix string, phase bigquery.Phase) func(*world) <-chan struct{} {
+func job(op string, phase bigquery.Phase) func(*world) <-chan struct{} {
 	return func(w *world) <-chan struct{} {
-		return w.faults.OnRequest(bigquery.RequestRule{Op: op, JobID: prefix, Phase: phase, Fault: bigquery.Fault{Hold: w.dead}}).Hit()
+		return w.faults.OnRequest(bigquery.RequestRule{Op: op, Phase: phase, Fault: bigquery.Fault{Hold: w.dead}}).Hit()
 	}
 }
 
@@ -96,23 +97,33 @@ func finishes(req kmsg.Request) bool {
 
 func points() []point {
 	return []point{
-		{"part upload, before", false, upload("tidemark/parts/", false)},
-		{"part upload, after", false, upload("tidemark/parts/", true)},
-		{"manifest, before", false, upload("tidemark/batches/", false)},
-		{"manifest, after", false, upload("tidemark/batches/", true)},
-		{"prepare, before", false, offsetCommit(prepares, true)},
-		{"prepare, after", false, offsetCommit(prepares, false)},
-		{"load job insert, before", false, job("jobs.insert", "", bigquery.Before)},
-		{"load job insert, after", false, job("jobs.insert", "", bigquery.After)},
-		{"load job running", false, running("load")},
-		{"commit, before", false, offsetCommit(finishes, true)},
-		{"commit, after", false, offsetCommit(finishes, false)},
-		{"stage table, before", true, table("tables.insert", bigquery.Before)},
-		{"stage table, after", true, table("tables.insert", bigquery.After)},
-		{"stage load running", true, running("load")},
-		{"insert job running", true, running("query")},
-		{"stage table dropped, before", true, table("tables.delete", bigquery.Before)},
-		{"stage table dropped, after", true, table("tables.delete", bigquery.After)},
+		{"part upload", "before", false, upload("tidemark/parts/", false)},
+		{"part upload", "after, reply lost", false, upload("tidemark/parts/", true)},
+		{"manifest", "before", false, upload("tidemark/batches/", false)},
+		{"manifest", "after, reply lost", false, upload("tidemark/batches/", true)},
+		{"prepare", "before", false, offsetCommit(prepares, true)},
+		{"prepare", "after", false, offsetCommit(prepares, false)},
+		{"load job submitted", "before", false, job("jobs.insert", bigquery.Before)},
+		{"load job submitted", "after, reply lost", false, job("jobs.insert", bigquery.After)},
+		{"load job", "running", false, running("load")},
+		{"load job polled", "before", false, polled(bigquery.Before)},
+		{"load job polled", "after, reply lost", false, polled(bigquery.After)},
+		{"commit", "before", false, offsetCommit(finishes, true)},
+		{"commit", "after", false, offsetCommit(finishes, false)},
+		{"stage table created", "before", true, table("tables.insert", bigquery.Before)},
+		{"stage table created", "after, reply lost", true, table("tables.insert", bigquery.After)},
+		{"stage load job", "running", true, running("load")},
+		{"INSERT job", "running", true, running("query")},
+		{"stage table dropped", "before", true, table("tables.delete", bigquery.Before)},
+		{"stage table dropped", "after, reply lost", true, table("tables.delete", bigquery.After)},
+	}
+}
+
+// polled holds a look at a job that takes long enough to be polled.
+func polled(phase bigquery.Phase) func(*world) <-chan struct{} {
+	return func(w *world) <-chan struct{} {
+		w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{Running: time.Second}})
+		return job("jobs.get", phase)(w)
 	}
 }
 
@@ -122,26 +133,35 @@ func table(op string, phase bigquery.Phase) func(*world) <-chan struct{} {
 	}
 }
 
-// A replica is killed at every point of the protocol, before and after the effect; another one takes over.
+// A replica is killed at every point of the protocol, before and after the effect; another one takes over. No row is
+// missing or doubled, and no record of a decided batch is read again.
 func TestCrash_AtEveryPointLosesAndDoublesNothing(t *testing.T) {
-	for _, p := range points() {
-		t.Run(p.name, func(t *testing.T) {
+	m := newMatrix(t)
+	for i, p := range points() {
+		t.Run(p.step+", "+p.when, func(t *testing.T) {
 			w := newWorld(t, func(c *stack.Config) { c.JSON = p.json })
 			victim := w.startProcess(nil)
 			w.produce(300)
 			w.waitExported() // it is a member, with everything warm
+			warm := w.ends()
 			reached := p.arm(w)
 			w.produce(700)
 			w.reach(reached, victim)
 			victim.kill()
 			<-victim.done
 			require.Error(t, victim.err)
+			decided := w.decided()
+			wasDecided := advanced(warm, decided)
 			close(w.dead)
-			successor := w.startProcess(nil)
+
+			seen := newReads()
+			successor := w.start(nil, kgo.WithHooks(seen))
 			w.produce(300)
 			w.waitExported()
 			successor.handOver()
-			w.requireExact()
+			report := w.requireExact()
+			require.Zero(t, seen.below(decided), "records of decided batches are not read again")
+			m.add(i, p, outcome{decided: wasDecided, report: report})
 		})
 	}
 }

@@ -156,11 +156,18 @@ func newWorldOn(t *testing.T, b *Broker, seed uint64) *world {
 	return w
 }
 
+// createTopic returns once the broker serves the topic: its metadata follow the controller's a moment later.
 func (w *world) createTopic() {
 	w.Helper()
-	w.eventually("topic created", func() bool { // a topic of that name may still be on its way out
-		_, err := w.admin.CreateTopic(w.Context(), partitions, 1, nil, w.topic)
+	var created kadm.CreateTopicResponse
+	w.eventually("topic created", func() bool { // one of that name may still be on its way out
+		var err error
+		created, err = w.admin.CreateTopic(w.Context(), partitions, 1, nil, w.topic)
 		return err == nil
+	})
+	w.eventually("topic served", func() bool {
+		topics, err := w.admin.ListTopics(w.Context(), w.topic)
+		return err == nil && topics.Error() == nil && topics[w.topic].ID == created.ID
 	})
 }
 

@@ -1,0 +1,141 @@
+package realkafka
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/local/generator"
+)
+
+const (
+	chaosReplicas = 3
+	chaosRate     = 400.0                  // messages a second
+	chaosPause    = 500 * time.Millisecond // on average, from the first progress to the next incident
+	// noProgress is how long an incident waits for something to be committed since the last one: a group that is hit
+	// again before it has recovered only shows that it recovers no faster than its timeouts.
+	noProgress  = 8 * time.Second
+	frozenFor   = 3500 * time.Millisecond // longer than the session timeout
+	brokerShare = 0.04
+	freezeShare = 0.08
+	stopShare   = 0.16
+)
+
+// chaos does something to a random replica, or to Kafka itself, until KILLS replicas got SIGKILL (20 by default). SEED
+// repeats a run's choices, though not its timing.
+type chaos struct {
+	*world
+	random                         *rand.Rand
+	replicas                       []*replica
+	kills, stops, freezes, brokers int
+}
+
+func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
+	kills := int(number(t, "KILLS", 20))
+	c := &chaos{world: newWorldOn(t, ownBroker(t), number(t, "SEED", rand.Uint64()>>32))}
+	c.random = rand.New(rand.NewPCG(c.seed, 1)) //nolint:gosec // repeatable on purpose
+	c.env["TIDEMARK_SESSION_TIMEOUT"], c.env["TIDEMARK_REBALANCE_TIMEOUT"] = "2s", "4s"
+	for range chaosReplicas {
+		c.replicas = append(c.replicas, c.startProcess(nil))
+	}
+	produced, stop := c.produceUntilStopped()
+	started := time.Now()
+	for c.kills < kills {
+		c.waitForProgress()
+		c.pause(time.Duration(c.random.ExpFloat64() * float64(chaosPause)))
+		c.incident(c.random.IntN(len(c.replicas)))
+	}
+	stop()
+	records := <-produced
+	took := time.Since(started)
+	c.waitExported()
+	for _, r := range c.replicas {
+		r.handOver()
+	}
+	report := c.requireExact()
+	t.Logf("seed %d: %d SIGKILL, %d SIGTERM, %d SIGSTOP and %d SIGKILL of Kafka survived in %s with %d records\n%s",
+		c.seed, c.kills, c.stops, c.freezes, c.brokers, took.Round(time.Second), records, report)
+}
+
+// number reads a variable of the environment.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err, "%s is %q; want a number", name, text)
+	return n
+}
+
+// produceUntilStopped produces in the background. The channel tells how many records arrived.
+func (c *chaos) produceUntilStopped() (produced <-chan uint64, stop context.CancelFunc) {
+	c.Helper()
+	gen := c.generator()
+	ctx, stop := context.WithCancel(c.Context())
+	done := make(chan uint64, 1) // not waited for when the test fails
+	go func() {
+		stats, err := generator.Produce(ctx, gen, generator.ProduceOptions{Brokers: []string{c.broker.Addr()}, Topic: c.topic, Rate: chaosRate}, nil)
+		if err != nil {
+			c.Errorf("produce: %v", err)
+		}
+		done <- stats.Records
+	}()
+	return done, stop
+}
+
+// sum of the committed offsets.
+func (c *chaos) sum() (n int64) {
+	for _, o := range c.committed() {
+		n += o.Offset
+	}
+	return n
+}
+
+func (c *chaos) waitForProgress() {
+	c.Helper()
+	before := c.sum()
+	for started := time.Now(); c.sum() <= before && time.Since(started) < noProgress; {
+		c.pause(chaosPause / 5)
+	}
+}
+
+func (c *chaos) incident(i int) {
+	c.Helper()
+	r := c.replicas[i]
+	select {
+	case <-r.done:
+		require.Fail(c, "replica ended by itself", "%v\n%s", r.err, r.log)
+	default:
+	}
+	switch what := c.random.Float64(); {
+	case what < brokerShare:
+		c.brokers++
+		c.broker.Kill()
+		require.NoError(c, c.broker.Run(c.Context()))
+	case what < brokerShare+freezeShare:
+		c.freezes++
+		r.signal(syscall.SIGSTOP)
+		c.pause(frozenFor)
+		r.signal(syscall.SIGCONT)
+	case what < brokerShare+freezeShare+stopShare:
+		c.stops++
+		r.handOver()
+		c.replicas[i] = c.startProcess(nil)
+	default:
+		c.kills++
+		r.kill()
+		c.replicas[i] = c.startProcess(nil)
+		if c.kills%10 == 0 {
+			fmt.Printf("seed %d: %d SIGKILL survived so far\n", c.seed, c.kills)
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 // ctx ends when the group rebalances again; the client then asks anew for the partitions it still holds, so everything
 // here is safe to repeat.
 func (s *Session) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	<-s.built
 	wait := 100 * time.Millisecond
 	for {
 		err := s.takeOver(ctx, fetchedOffsets(resp))
@@ -137,6 +138,7 @@ func (s *Session) adjustOffsets(_ context.Context, offsets map[string]map[int32]
 // onRevoked hands partitions over: everything open is sealed, uploaded and prepared before they are let go, so the next
 // owner finds it decided and reads nothing again. Loading is not waited for.
 func (s *Session) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	<-s.built
 	if s.ended.Err() != nil || len(revoked) == 0 {
 		return // nothing undecided is kept, and nothing can be committed any more
 	}

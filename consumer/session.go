@@ -44,6 +44,7 @@ type Session struct {
 	starter *starter
 	fail    context.CancelCauseFunc // ends the session
 	ended   context.Context
+	built   chan struct{} // closed when what stands above is complete
 	view    atomic.Pointer[View]
 
 	// mu guards what follows. The poll loop holds it while it appends, callbacks while they seal.
@@ -55,19 +56,26 @@ type Session struct {
 	topicPartitions int                         // of the whole topic, held or not
 }
 
-// NewSession builds a session that has not joined yet. cfg is validated.
+// NewSession builds a session. Its client joins the group in the background; nothing is consumed, and nobody's batches are
+// finished, before [Session.Run]. cfg is validated.
 func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *slog.Logger, extra ...kgo.Opt) (*Session, error) {
 	s := &Session{
 		cfg: cfg, limits: limits, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
 		partitions: make(map[batch.TopicPartition]*partition), lastSeal: time.Now(),
-		decided: func(context.Context) error { return nil },
+		decided: func(context.Context) error { return nil }, built: make(chan struct{}),
 	}
 	s.publish(time.Now())
 	s.ended, s.fail = context.WithCancelCause(context.Background())
+	start, err := cfg.start()
+	if err != nil {
+		return nil, err
+	}
 	opts, err := cfg.ConnectionOptions(log)
 	if err != nil {
 		return nil, err
 	}
+	// The client joins the group at once, and calls back from goroutines of its own: they wait until all is in place.
+	defer close(s.built)
 	s.client, err = kgo.NewClient(append(append(opts, s.groupOptions()...), extra...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
@@ -76,10 +84,6 @@ func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *s
 	offsets := &Offsets{client: s.client, admin: admin, group: cfg.Group, ids: make(map[string]kadm.TopicID)}
 	if cfg.InstanceID != "" {
 		offsets.instance = &cfg.InstanceID
-	}
-	start, err := cfg.start()
-	if err != nil {
-		return nil, err
 	}
 	metrics.sessions.Inc()
 	s.driver = ports.Driver(offsets)

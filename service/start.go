@@ -18,11 +18,16 @@ import (
 func (s *service) waitForEverything(ctx context.Context) error {
 	deadline, cancel := context.WithTimeout(ctx, s.cfg.Service.StartTimeout)
 	defer cancel()
+	var last error
 	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
 		err := s.findEverything(deadline)
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
+		if deadline.Err() != nil && last != nil {
+			err = last // says more than that the last attempt was cut short
+		}
+		last = err
 		s.log.Error("not everything that the configuration names is there", "err", err, "hint", batch.HintOf(err), "retry_in", wait)
 		select {
 		case <-deadline.Done():

@@ -84,18 +84,32 @@ func (a *analyzer) typeOf(name string) googlesql.Googlesql_TypeNode {
 	return typ
 }
 
-// The golden files hold every statement package merge can send; testdata here holds what the documentation shows.
+// The golden files hold every statement that package merge can send.
 func TestStatements_AreGoogleSQL(t *testing.T) {
 	a := newAnalyzer(t)
 	golden, err := filepath.Glob("../merge/testdata/*.sql")
 	require.NoError(t, err)
 	require.NotEmpty(t, golden)
-	shown, err := filepath.Glob("testdata/*.sql")
-	require.NoError(t, err)
-	for _, file := range append(golden, shown...) {
+	for _, file := range golden {
 		sql, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.NoError(t, a.analyze(string(sql)), file)
+	}
+}
+
+// The README shows analysts queries; they are GoogleSQL, too.
+func TestReadme_QueriesAreGoogleSQL(t *testing.T) {
+	a := newAnalyzer(t)
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		for _, sql := range strings.Split(block[1], ";") {
+			if strings.TrimSpace(sql) != "" {
+				require.NoError(t, a.analyze(sql), sql)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func call(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = command(args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestCommand_HelpListsEveryVariableOfTheDocumentation(t *testing.T) {
+	code, help, _ := call("run", "--help")
+	require.Zero(t, code)
+	docs, err := os.ReadFile("../../docs/configuration.md")
+	require.NoError(t, err)
+	n := 0
+	for _, line := range strings.Split(string(docs), "\n") {
+		if name, ok := strings.CutPrefix(line, "| `"); ok {
+			require.Contains(t, help, name[:strings.Index(name, "`")])
+			n++
+		}
+	}
+	require.Greater(t, n, 25)
+}
+
+func TestCommand_WrongCallsExitWith2AndSayWhatThereIs(t *testing.T) {
+	for _, args := range [][]string{{}, {"start"}, {"run", "now"}, {"run", "--help", "x"}} {
+		code, _, stderr := call(args...)
+		require.Equal(t, 2, code, args)
+		require.Contains(t, stderr, "tidemark run")
+	}
+}
+
+func TestCommand_RunReportsTheWholeConfiguration(t *testing.T) {
+	for _, name := range []string{"BROKERS", "BUCKET", "PROJECT", "DATASET"} {
+		t.Setenv("TIDEMARK_"+name, "")
+	}
+	code, _, stderr := call("run")
+	require.Equal(t, 1, code)
+	for _, name := range []string{"TIDEMARK_BROKERS", "TIDEMARK_BUCKET", "TIDEMARK_PROJECT", "TIDEMARK_DATASET"} {
+		require.Contains(t, stderr, name)
+	}
+}
+
+func TestCommand_VersionNamesCommitAndGo(t *testing.T) {
+	code, out, _ := call("version")
+	require.Zero(t, code)
+	require.Regexp(t, `^tidemark \S+ commit \S+.* go1\.`, out)
+}

@@ -45,7 +45,7 @@ func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
 	for range chaosReplicas {
 		c.replicas = append(c.replicas, c.startProcess(nil))
 	}
-	produced, stop := c.produceUntilStopped()
+	result, stop := c.produceUntilStopped()
 	started := time.Now()
 	for c.kills < kills {
 		c.waitForProgress()
@@ -53,7 +53,8 @@ func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
 		c.incident(c.random.IntN(len(c.replicas)))
 	}
 	stop()
-	records := <-produced
+	input := <-result
+	require.NoError(t, input.err)
 	took := time.Since(started)
 	c.waitExported()
 	for _, r := range c.replicas {
@@ -61,7 +62,7 @@ func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
 	}
 	report := c.requireExact()
 	t.Logf("seed %d: %d SIGKILL, %d SIGTERM, %d SIGSTOP and %d SIGKILL of Kafka survived in %s with %d records\n%s",
-		c.seed, c.kills, c.stops, c.freezes, c.brokers, took.Round(time.Second), records, report)
+		c.seed, c.kills, c.stops, c.freezes, c.brokers, took.Round(time.Second), input.records, report)
 }
 
 // number reads a variable of the environment.
@@ -76,25 +77,31 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// produceUntilStopped produces in the background. The channel tells how many records arrived.
-func (c *chaos) produceUntilStopped() (produced <-chan uint64, stop context.CancelFunc) {
+type produced struct {
+	records uint64
+	err     error
+}
+
+// produceUntilStopped produces in the background. The channel says how it went.
+func (c *chaos) produceUntilStopped() (result <-chan produced, stop context.CancelFunc) {
 	c.Helper()
 	gen := c.generator()
 	ctx, stop := context.WithCancel(c.Context())
-	done := make(chan uint64, 1) // not waited for when the test fails
+	done := make(chan produced, 1) // not waited for when the test fails
 	go func() {
 		stats, err := generator.Produce(ctx, gen, generator.ProduceOptions{Brokers: []string{c.broker.Addr()}, Topic: c.topic, Rate: chaosRate}, nil)
-		if err != nil {
-			c.Errorf("produce: %v", err)
-		}
-		done <- stats.Records
+		done <- produced{stats.Records, err}
 	}()
 	return done, stop
 }
 
-// sum of the committed offsets.
+// sum of the committed offsets; 0 while there is no answer.
 func (c *chaos) sum() (n int64) {
-	for _, o := range c.committed() {
+	offsets, err := c.offsets()
+	if err != nil {
+		return 0
+	}
+	for _, o := range offsets {
 		n += o.Offset
 	}
 	return n

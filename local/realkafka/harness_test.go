@@ -198,34 +198,49 @@ func (w *world) eventually(what string, cond func() bool) {
 	require.Eventually(w, cond, patience, 50*time.Millisecond, what)
 }
 
-// committed returns the group's offsets.
-func (w *world) committed() map[batch.TopicPartition]batch.GroupOffset {
+// offsets returns what the group has committed. An error passes: a broker that starts has no coordinator for a while.
+func (w *world) offsets() (map[batch.TopicPartition]batch.GroupOffset, error) {
 	resp, err := w.admin.FetchOffsets(w.Context(), w.group)
 	if errors.Is(err, kerr.GroupIDNotFound) {
-		return nil // it has never run, or was deleted
+		return nil, nil // it has never run, or was deleted
 	}
-	require.NoError(w, err)
 	got := make(map[batch.TopicPartition]batch.GroupOffset)
 	resp.Each(func(o kadm.OffsetResponse) {
 		got[batch.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = batch.GroupOffset{Offset: o.At, Metadata: o.Metadata}
 	})
+	return got, errors.Join(err, resp.Error())
+}
+
+// committed waits for an answer.
+func (w *world) committed() (got map[batch.TopicPartition]batch.GroupOffset) {
+	w.Helper()
+	w.eventually("offsets", func() bool {
+		offsets, err := w.offsets()
+		if err == nil {
+			got = offsets
+		}
+		return err == nil
+	})
 	return got
 }
 
-func (w *world) ends() map[batch.TopicPartition]int64 {
+func (w *world) ends() (map[batch.TopicPartition]int64, error) {
 	listed, err := w.admin.ListEndOffsets(w.Context(), w.topic)
-	require.NoError(w, err)
 	ends := make(map[batch.TopicPartition]int64)
 	listed.Each(func(o kadm.ListedOffset) {
 		ends[batch.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Offset
 	})
-	return ends
+	return ends, errors.Join(err, listed.Error())
 }
 
 // allCommitted says whether every partition is committed to its end, with nothing left in its chain.
 func (w *world) allCommitted() bool {
-	committed := w.committed()
-	for tp, end := range w.ends() {
+	committed, err := w.offsets()
+	ends, endsErr := w.ends()
+	if err != nil || endsErr != nil || len(ends) != partitions {
+		return false
+	}
+	for tp, end := range ends {
 		o, ok := committed[tp]
 		meta, err := batch.ParseMetadata(o.Metadata)
 		if end > 0 && (!ok || o.Offset != end || err != nil || len(meta.Chain) > 0) {

@@ -79,12 +79,14 @@ type reached struct {
 	err  error
 }
 
-// hash is the same for two states that differ only in the replicas' numbers: what follows differs in nothing else either.
+// hash is the same for two states that differ only in the numbers of replicas and batches: what follows differs in
+// nothing else either.
 func (x *explorer) hash(n node) [2]uint64 {
-	least := x.hashOne(&n)
+	c := n.canonical()
+	least := x.hashOne(&c)
 	for i := range x.bounds.replicas { // swapping pairs is every permutation of two, and half of those of three: enough to be sound
 		for j := range i {
-			swapped := n
+			swapped := c
 			swapped.swap(i, j)
 			if h := x.hashOne(&swapped); h[0] < least[0] {
 				least = h
@@ -94,7 +96,7 @@ func (x *explorer) hash(n node) [2]uint64 {
 	return least
 }
 
-func (x *explorer) hashOne(n *node) [2]uint64 {
+func (x *explorer) hashOne(n *canonical) [2]uint64 {
 	return [2]uint64{maphash.Comparable(x.seeds[0], *n), maphash.Comparable(x.seeds[1], *n)}
 }
 

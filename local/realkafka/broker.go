@@ -1,7 +1,6 @@
 package realkafka
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"errors"
@@ -31,11 +30,18 @@ const (
 	// startLimit bounds how long a node takes until it answers; 4 seconds when it has two processors.
 	startLimit = 90 * time.Second
 	script     = "kafka.sh"
+	server     = "kafka_2.13-" // begins the name of the jar that is the broker
 )
 
-// Version returns the version of Apache Kafka that jars.sha256 pins.
+// Version returns the version of Apache Kafka that runs: the one that jars.sha256 pins, unless TIDEMARK_KAFKA_DIR holds
+// another.
 func Version() string {
-	_, rest, _ := strings.Cut(jars, "/kafka_2.13-")
+	names, _ := filepath.Glob(filepath.Join(os.Getenv("TIDEMARK_KAFKA_DIR"), server+"*.jar")) // the pattern is sound
+	text := jars
+	if len(names) > 0 {
+		text = names[0]
+	}
+	_, rest, _ := strings.Cut(text, "/"+server)
 	version, _, _ := strings.Cut(rest, ".jar")
 	return version
 }
@@ -146,34 +152,24 @@ func installed() error {
 	if _, err := exec.LookPath(java); err != nil {
 		return fmt.Errorf("%w: %w", ErrMissing, err)
 	}
-	dir, err := cache()
-	if err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(strings.NewReader(jars))
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if _, err := os.Stat(filepath.Join(dir, path.Base(fields[1]))); err != nil {
-			return fmt.Errorf("%w: %w", ErrMissing, err)
-		}
-	}
-	return nil
-}
-
-// cache is where kafka.sh keeps the jars.
-func cache() (string, error) {
-	if dir := os.Getenv("TIDEMARK_KAFKA_DIR"); dir != "" {
-		return dir, nil
+	if os.Getenv("TIDEMARK_KAFKA_DIR") != "" {
+		return nil // whatever version lies there
 	}
 	base := os.Getenv("XDG_CACHE_HOME")
 	if base == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", fmt.Errorf("find the cache: %w", err)
+			return fmt.Errorf("%w: %w", ErrMissing, err)
 		}
 		base = filepath.Join(home, ".cache")
 	}
-	return filepath.Join(base, "tidemark", "kafka-"+Version()), nil
+	for line := range strings.Lines(jars) {
+		name := path.Base(strings.TrimSpace(line))
+		if _, err := os.Stat(filepath.Join(base, "tidemark", "kafka-"+Version(), name)); err != nil {
+			return fmt.Errorf("%w: %w", ErrMissing, err)
+		}
+	}
+	return nil
 }
 
 // freePort finds a port that nobody listens on now.

@@ -1,8 +1,6 @@
 package realkafka
 
 import (
-	"fmt"
-	"maps"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,58 +69,6 @@ func TestHandOver_RollingRestartReadsNothingAgain(t *testing.T) {
 	_, again := seen.total()
 	require.Zero(t, again, "records read more than once")
 	w.requireExact()
-}
-
-// A static member that is restarted within the session timeout gets its partitions back, and nobody else's are touched.
-func TestHandOver_StaticMembersKeepTheirPartitions(t *testing.T) {
-	w := newWorld(t)
-	seen := newReads()
-	hook := kgo.WithHooks(seen)
-	member := func(i int) map[string]string {
-		env := long()
-		maps.Copy(env, map[string]string{"TIDEMARK_INSTANCE_ID": fmt.Sprintf("replica-%d", i), "TIDEMARK_SESSION_TIMEOUT": "20s"})
-		return env
-	}
-	replicas := []*replica{w.start(member(0), hook), w.start(member(1), hook)}
-	w.produce(2000)
-	w.eventually("all is read", seen.atLeast(w.next))
-	w.eventually("both are members", func() bool { return len(w.assignment()) == 2 })
-	before := w.assignment()
-	for i := range replicas {
-		replicas[i].handOver()
-		replicas[i] = w.start(member(i), hook)
-		w.produce(2000)
-		w.eventually("all is read", seen.atLeast(w.next))
-	}
-	require.Equal(t, before, w.assignment())
-	for _, r := range replicas {
-		r.handOver()
-	}
-	env := member(0)
-	env["TIDEMARK_PERIOD"], env["TIDEMARK_FLUSH_DELAY"] = "1s", "100ms"
-	other := member(1)
-	maps.Copy(other, map[string]string{"TIDEMARK_PERIOD": "1s", "TIDEMARK_FLUSH_DELAY": "100ms"})
-	a, b := w.start(env, hook), w.start(other, hook)
-	w.waitExported()
-	a.handOver()
-	b.handOver()
-	_, again := seen.total()
-	require.Zero(t, again, "records read more than once")
-	w.requireExact()
-}
-
-// assignment returns the partitions of every static member.
-func (w *world) assignment() map[string]string {
-	w.Helper()
-	groups, err := w.admin.DescribeGroups(w.Context(), w.group)
-	require.NoError(w, err)
-	held := make(map[string]string)
-	for _, m := range groups[w.group].Members {
-		if a, ok := m.Assigned.AsConsumer(); ok && m.InstanceID != nil && len(a.Topics) > 0 {
-			held[*m.InstanceID] = fmt.Sprint(a.Topics[0].Partitions)
-		}
-	}
-	return held
 }
 
 // A replica gets SIGKILL at a point of the protocol; another one takes over, or the same one as a static member.

@@ -5,8 +5,8 @@
 #   kafka.sh start DIR PORT CPORT     run Kafka in the foreground on its data in DIR; PORT is for clients, CPORT for the
 #                                     controller. Formats DIR when it is empty. The process is Kafka's: kill it as you like.
 #
-# The cache is $TIDEMARK_KAFKA_DIR, by default ${XDG_CACHE_HOME:-~/.cache}/tidemark/kafka-<version>. Needs Java 17 or
-# later; fetch needs curl.
+# The cache is ${XDG_CACHE_HOME:-~/.cache}/tidemark/kafka-<version>. $TIDEMARK_KAFKA_DIR names a directory with the jars
+# of another version instead (and slf4j-simple). Needs Java 17 or later; fetch needs curl.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 list=$here/jars.sha256

@@ -25,7 +25,7 @@ type Manifest struct {
 	Reason   string    `json:"reason"`
 	Period   Period    `json:"period"`
 	SealedAt time.Time `json:"sealed_at"`
-	// Oldest is the timestamp of the batch's oldest record.
+	// Oldest is the earliest clock of a partition when the batch took its first records: how old they are.
 	Oldest time.Time `json:"oldest"`
 	// IngestedAt is the value of bq_ingested_timestamp in every row.
 	IngestedAt time.Time `json:"ingested_at"`

@@ -26,7 +26,22 @@ type open struct {
 	id     batch.ID
 	period batch.Period
 	rows   Rows
-	oldest time.Time // timestamp of its oldest record: what the flush lag is measured from
+	oldest time.Time // what the flush lag is measured from
+}
+
+// append takes records in. clock is the earliest clock of their partitions. It stands for the age of the records rather
+// than their own timestamps, one of which may be from 1970 and would look like a lag of decades.
+func (b *open) append(ctx context.Context, work [][]*kgo.Record, clock time.Time) error {
+	b.oldest = earliest(b.oldest, clock)
+	return b.rows.Append(ctx, work)
+}
+
+// earliest returns the earlier of two instants, a zero one being none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // cutAt returns the index of the first record that belongs to the next period: the one with which the partition's clock

@@ -88,6 +88,7 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 		}
 	}
 	var current, next [][]*kgo.Record
+	var clock time.Time // the earliest of the partitions
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		p := s.partitions[batch.TopicPartition{Topic: f.Topic, Partition: f.Partition}]
 		if len(f.Records) == 0 || p == nil || p.stopped != nil {
@@ -95,11 +96,12 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 		}
 		n, e := s.split(p, f, now)
 		current, next, err = append(current, f.Records[:n]), append(next, f.Records[n:]), errors.Join(err, e)
+		clock = earliest(clock, p.clock)
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.append(ctx, s.current, current); err != nil || total(next) == 0 {
+	if err := s.current.append(ctx, current, clock); err != nil || total(next) == 0 {
 		return err
 	}
 	if s.next == nil {
@@ -107,7 +109,7 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 			return err
 		}
 	}
-	return s.append(ctx, s.next, next)
+	return s.next.append(ctx, next, clock)
 }
 
 // split advances a partition by its records and returns how many of them belong to the current batch; the rest belong to
@@ -122,17 +124,6 @@ func (s *Session) split(p *partition, f kgo.FetchTopicPartition, now time.Time) 
 	}
 	p.take(f.Records, n)
 	return n, nil
-}
-
-func (s *Session) append(ctx context.Context, b *open, work [][]*kgo.Record) error {
-	for _, records := range work {
-		for _, r := range records {
-			if b.oldest.IsZero() || r.Timestamp.Before(b.oldest) {
-				b.oldest = r.Timestamp
-			}
-		}
-	}
-	return b.rows.Append(ctx, work)
 }
 
 func total(work [][]*kgo.Record) (n int) {

@@ -10,7 +10,7 @@ import (
 type View struct {
 	Partitions []PartitionView `json:"partitions"`
 	Open       []OpenView      `json:"open"`
-	// Oldest is the timestamp of the oldest record in an open batch; zero if there is none.
+	// Oldest is the age of the open batches' oldest records, as an instant; zero if there are none.
 	Oldest time.Time `json:"oldest"`
 	// PolledAt is when the poll loop last went round.
 	PolledAt time.Time `json:"polled_at"`
@@ -52,9 +52,7 @@ func (s *Session) publish(now time.Time) {
 			continue
 		}
 		v.Open = append(v.Open, OpenView{ID: b.id, Period: b.period, Oldest: b.oldest})
-		if v.Oldest.IsZero() || b.oldest.Before(v.Oldest) {
-			v.Oldest = b.oldest
-		}
+		v.Oldest = earliest(v.Oldest, b.oldest)
 	}
 	s.view.Store(&v)
 }

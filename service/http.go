@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
 	"tidemark/batch"
 	"tidemark/consumer"
@@ -97,12 +98,21 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /status", s.serveStatus)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherer(s.registry), promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.GathererFunc(s.gather), promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	return mux
+}
+
+// gather returns our own metrics and the Kafka client's.
+func (s *service) gather() ([]*dto.MetricFamily, error) {
+	all := prometheus.Gatherers{s.registry}
+	if kafka := s.kafka.Load(); kafka != nil {
+		all = append(all, kafka)
+	}
+	return all.Gather()
 }
 
 // healthz fails when the poll loop stands still, which a restart mends.

@@ -43,7 +43,6 @@ type service struct {
 	registry *prometheus.Registry
 	metrics  *metrics
 	consumer *consumer.Metrics
-	kafka    *kprom.Metrics
 	store    *loader.GCS
 	house    *warehouse.Client
 	dest     *destination.Destination
@@ -52,7 +51,10 @@ type service struct {
 	pacer    *pacer
 	ready    atomic.Bool
 	session  atomic.Pointer[consumer.Session]
-	kopts    []kgo.Opt
+	// kafka holds the Kafka client's metrics of the present session. Each session has a registry of its own: the client
+	// of the one before may still be closing.
+	kafka atomic.Pointer[prometheus.Registry]
+	kopts []kgo.Opt
 }
 
 // Run exports until ctx ends and then hands over: what is in memory is uploaded and prepared, and the consumer group is
@@ -98,7 +100,6 @@ func ended(ctx context.Context, err error) error {
 func (s *service) connect(ctx context.Context) (err error) {
 	s.metrics = newMetrics(s.registry, s)
 	s.consumer = consumer.NewMetrics(s.registry)
-	s.kafka = kprom.NewMetrics("tidemark_kafka", kprom.Registry(s.registry))
 	clients := context.WithoutCancel(ctx) // credentials are refreshed under it, also while handing over
 	if s.store, err = loader.NewGCS(clients, s.cfg.Loader, loader.NewMetrics(s.registry), s.log); err != nil {
 		return err
@@ -164,7 +165,10 @@ func (s *service) runSession(ctx context.Context) error {
 				batch.Ports{Offsets: offsets, Manifests: s.pacer, Applier: s.applier, Observer: s.metrics}, s.log)
 		},
 	}
-	session, err := consumer.NewSession(s.cfg.Consumer, limits, ports, s.consumer, s.log, append([]kgo.Opt{kgo.WithHooks(s.kafka)}, s.kopts...)...)
+	registry := prometheus.NewRegistry()
+	s.kafka.Store(registry)
+	hook := kgo.WithHooks(kprom.NewMetrics("tidemark_kafka", kprom.Registry(registry)))
+	session, err := consumer.NewSession(s.cfg.Consumer, limits, ports, s.consumer, s.log, append([]kgo.Opt{hook}, s.kopts...)...)
 	if err != nil {
 		return err
 	}

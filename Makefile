@@ -50,6 +50,25 @@ sqlcheck: ## analyze every statement with GoogleSQL itself (first build: minutes
 fuzz: ## run each fuzzer for a minute
 	@for f in $$(grep -ho 'func Fuzz[A-Za-z]*' model/*_test.go | cut -d' ' -f2); do go test ./model -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done
 
+EXPLORE ?= 2,2,2,3,1,1,1,0,true 2,2,2,2,1,1,1,1,true 2,1,3,2,1,1,1,1,true 3,1,2,2,1,0,1,0,true
+.PHONY: explore
+explore: ## explore every interleaving of the driver within EXPLORE (minutes, several GB)
+	GOMEMLIMIT=9GiB GOGC=60 go test ./batch -run '^TestExplore$$' -explore '$(EXPLORE)' -timeout 0 -v
+
+SEEDS ?= 50000
+.PHONY: crash
+crash: ## run SEEDS random crash runs of the driver in virtual time
+	go test ./batch -run '^TestCrash$$' -crash.seeds=$(SEEDS) -timeout 0
+
+SCRIPTS ?= 100
+.PHONY: scripts
+scripts: ## run SCRIPTS random scripts of faults and kills over real clients and processes
+	E2E_SEEDS=$(SCRIPTS) go test ./local/e2e -run '^TestCrash_Random' -timeout 0
+
+.PHONY: crash-matrix
+crash-matrix: ## regenerate docs/crash-matrix.md from real kills
+	go test ./local/e2e -run '^TestCrash_AtEveryPoint' -update
+
 .PHONY: bench
 bench: ## per-step benchmarks, ready for benchstat
 	go test ./model ./buffer ./loader -run '^$$' -bench . -benchmem -count 3

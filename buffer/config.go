@@ -8,7 +8,7 @@ import (
 // Config bounds the buffer. Variables carry the prefix TIDEMARK_.
 type Config struct {
 	// Memory is the budget of all buffers of the process.
-	Memory Size `envconfig:"BUFFER_MEMORY" default:"1GiB" desc:"Memory for rows, seen uuids and parts on their way, for example 1GiB; when it is used up, fetching pauses. The process takes about twice as much and 300 MB."`
+	Memory Size `envconfig:"BUFFER_MEMORY" default:"1GiB" desc:"Memory for rows, seen uuids and parts on their way, for example 1GiB; when it is used up, fetching pauses. The process takes about a quarter more and 128 MiB, unless GOMEMLIMIT says otherwise."`
 	// PartSize is the size at which a team's rows become a part.
 	PartSize Size `envconfig:"PART_SIZE" default:"32MiB" desc:"Uncompressed size at which a team's rows are written to Cloud Storage before the period ends; BigQuery loads few large files fastest."`
 	// MaxRecordSize is the longest message that becomes a row.

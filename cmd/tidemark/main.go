@@ -79,6 +79,7 @@ func run(stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("configuration:\n%w", err)
 	}
+	service.LimitMemory(cfg)
 	log := service.NewLogger(stderr, cfg.Service)
 	for _, w := range warnings {
 		log.Warn(w)

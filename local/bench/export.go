@@ -20,6 +20,7 @@ func export(ctx context.Context, t task) (measurement, error) {
 	if err != nil {
 		return measurement{}, err
 	}
+	service.LimitMemory(cfg)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	o := &observer{left: t.Records, stop: stop, profile: t.Profile}

@@ -21,7 +21,8 @@ type Position struct {
 // never decided is void and is cleared. Assign is safe to repeat for a partition it was called for before.
 //
 // A partition whose metadata or manifests cannot be trusted (unknown version, manifest missing) gets Position.Stop. An
-// error means that nothing is known and nothing was taken over; it wraps [ErrRejoin] if the session has to end.
+// error means that not all partitions were taken over, and none must be consumed before a repeated call with newly read
+// offsets succeeds; it wraps [ErrRejoin] if the session has to end.
 func (d *Driver) Assign(ctx context.Context, offsets map[TopicPartition]GroupOffset) (map[TopicPartition]Position, error) {
 	positions := make(map[TopicPartition]Position, len(offsets))
 	for _, tp := range sortedKeys(offsets) {

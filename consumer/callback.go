@@ -21,8 +21,13 @@ import (
 func (s *Session) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	<-s.built
 	wait := 100 * time.Millisecond
+	offsets := fetchedOffsets(resp)
 	for {
-		err := s.takeOver(ctx, fetchedOffsets(resp))
+		err := s.takeOver(ctx, offsets)
+		if err != nil && !errors.Is(err, batch.ErrRejoin) {
+			// Some partitions may be held already, and their batches committed meanwhile.
+			offsets, err = s.fetchAgain(ctx, offsets, err)
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -43,6 +48,28 @@ func (s *Session) onOffsetsFetched(ctx context.Context, _ *kgo.Client, resp *kms
 		}
 		wait = min(2*wait, 10*time.Second)
 	}
+}
+
+// fetchAgain reads the offsets anew after an attempt that failed with cause, which it returns.
+func (s *Session) fetchAgain(ctx context.Context, stale map[string]map[int32]batch.GroupOffset, cause error) (map[string]map[int32]batch.GroupOffset, error) {
+	var tps []batch.TopicPartition
+	for topic, ps := range stale {
+		for p := range ps {
+			tps = append(tps, batch.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+	got, err := s.starter.offsets.Fetch(ctx, tps)
+	if err != nil {
+		return stale, errors.Join(cause, err)
+	}
+	fresh := make(map[string]map[int32]batch.GroupOffset, len(stale))
+	for tp, o := range got {
+		if fresh[tp.Topic] == nil {
+			fresh[tp.Topic] = make(map[int32]batch.GroupOffset)
+		}
+		fresh[tp.Topic][tp.Partition] = o
+	}
+	return fresh, cause
 }
 
 func fetchedOffsets(resp *kmsg.OffsetFetchResponse) map[string]map[int32]batch.GroupOffset {

@@ -43,13 +43,18 @@ func (o *Offsets) consumed(topic string, id kadm.TopicID) {
 	}
 }
 
-// rebalancePause is how long a commit waits that Kafka refuses because the group is between join and sync.
-const rebalancePause = 100 * time.Millisecond
+const (
+	// rebalancePause is how long a commit waits that Kafka refuses because the group is between join and sync.
+	rebalancePause = 100 * time.Millisecond
+	// joinWait is how long the reply to a join may take once Kafka counts the next generation. It is sent at once.
+	joinWait = 5 * time.Second
+)
 
 // Commit implements batch.Offsets.
 func (o *Offsets) Commit(ctx context.Context, commits []batch.Commit) error {
 	for {
-		resp, err := o.request(commits).RequestWith(ctx, o.client)
+		req := o.request(commits)
+		resp, err := req.RequestWith(ctx, o.client)
 		if err == nil {
 			err = checkReply(resp, commits)
 		}
@@ -57,6 +62,9 @@ func (o *Offsets) Commit(ctx context.Context, commits []batch.Commit) error {
 			return nil
 		}
 		err = fmt.Errorf("commit offsets of group %s: %w", o.group, err)
+		if errors.Is(err, batch.ErrFenced) && errors.Is(err, kerr.IllegalGeneration) && o.joined(ctx, req) {
+			continue
+		}
 		if !errors.Is(err, kerr.RebalanceInProgress) || errors.Is(err, errPartial) {
 			return err
 		}
@@ -66,6 +74,31 @@ func (o *Offsets) Commit(ctx context.Context, commits []batch.Commit) error {
 		case <-ctx.Done():
 			timer.Stop()
 			return err
+		}
+	}
+}
+
+// joined says whether a commit was refused for its generation only because a join was complete that the client had not
+// heard of yet, and waits until it has. The refused commit did nothing, so it may be made again under the new generation.
+// The partitions are still ours: the member ID has stayed, so the membership has, and a rebalance takes partitions away
+// by the revoke callback, which waits for the ownership lock that the commit is made under. Had they been lost, the
+// session, and with it ctx, would have ended before the client joined again.
+func (o *Offsets) joined(ctx context.Context, req *kmsg.OffsetCommitRequest) bool {
+	ctx, cancel := context.WithTimeout(ctx, joinWait)
+	defer cancel()
+	tick := time.NewTicker(rebalancePause / 4)
+	defer tick.Stop()
+	for {
+		member, generation := o.client.GroupMetadata()
+		switch {
+		case ctx.Err() != nil, member != req.MemberID:
+			return false
+		case generation > req.Generation:
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 		}
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"regexp"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -102,4 +104,63 @@ func TestPrepare_WithAConnectionLost(t *testing.T) {
 			w.requireExact()
 		})
 	}
+}
+
+// slowJoin delays what the broker answers to a join, so that the group is a generation ahead of its member for a while.
+func slowJoin(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &slowConn{Conn: conn}, nil
+}
+
+type slowConn struct {
+	net.Conn
+	joins atomic.Bool
+}
+
+const (
+	keyJoinGroup = 11
+	joinDelay    = 700 * time.Millisecond
+)
+
+func (c *slowConn) Write(p []byte) (int, error) {
+	if len(p) >= 6 {
+		c.joins.Store(binary.BigEndian.Uint16(p[4:]) == keyJoinGroup)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *slowConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == nil && c.joins.Swap(false) {
+		<-time.After(joinDelay)
+	}
+	return n, err
+}
+
+// A member that commits before it has heard that its join is complete is refused for its generation, and is a member all
+// the same: it commits again under the new one. Its session goes on, and nothing is read again.
+func TestHandOver_ACommitThatMeetsACompletedJoin(t *testing.T) {
+	w := newWorld(t)
+	seen := newReads()
+	slow := w.start(nil, kgo.WithHooks(seen), kgo.Dialer(slowJoin))
+	w.produce(500)
+	w.waitExported()
+	for range 4 {
+		other := w.start(nil, kgo.WithHooks(seen)) // two joins, and two more when it leaves
+		produced := w.produceAtRate(1000, 3000)
+		w.eventually("all is read", seen.atLeast(w.next))
+		if err := <-produced; err != nil {
+			t.Fatal(err)
+		}
+		other.handOver()
+	}
+	w.waitExported()
+	slow.handOver()
+	_, again := seen.total()
+	require.Zero(t, again, "records read more than once")
+	require.NotContains(t, slow.log.String(), "session ended in doubt")
+	w.requireExact()
 }

@@ -17,8 +17,12 @@ import (
 
 const (
 	chaosReplicas = 3
-	chaosRate     = 400.0                  // messages a second
-	chaosPause    = 500 * time.Millisecond // on average, from the first progress to the next incident
+	// roundKills is how many kills are made before everything is verified and the next round begins with an empty
+	// object store and BigQuery. A round stays well below half of the day's load jobs, from where on tidemark lengthens
+	// its periods to minutes.
+	roundKills = 50
+	chaosRate  = 400.0                  // messages a second
+	chaosPause = 500 * time.Millisecond // on average, from the first progress to the next incident
 	// noProgress is how long an incident waits for something to be committed since the last one: a group that is hit
 	// again before it has recovered only shows that it recovers no faster than its timeouts.
 	noProgress  = 8 * time.Second
@@ -29,7 +33,7 @@ const (
 )
 
 // chaos does something to a random replica, or to Kafka itself, until KILLS replicas got SIGKILL (20 by default). SEED
-// repeats a run's choices, though not its timing.
+// repeats a run's choices, though not its timing; every round adds 1 to it.
 type chaos struct {
 	*world
 	random                         *rand.Rand
@@ -38,8 +42,23 @@ type chaos struct {
 }
 
 func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
-	kills := int(number(t, "KILLS", 20))
-	c := &chaos{world: newWorldOn(t, ownBroker(t), number(t, "SEED", rand.Uint64()>>32))}
+	kills, seed := int(number(t, "KILLS", 20)), number(t, "SEED", rand.Uint64()>>32)
+	b := ownBroker(t)
+	var sum chaos
+	for round := 0; sum.kills < kills; round++ {
+		t.Run(fmt.Sprintf("round %d", round), func(t *testing.T) {
+			c := &chaos{world: newWorldOn(t, b, seed+uint64(round))}
+			c.run(min(roundKills, kills-sum.kills))
+			sum.kills, sum.stops, sum.freezes, sum.brokers = sum.kills+c.kills, sum.stops+c.stops, sum.freezes+c.freezes, sum.brokers+c.brokers
+		})
+		require.False(t, t.Failed(), "after %d SIGKILL", sum.kills)
+		fmt.Printf("seed %d: %d SIGKILL, %d SIGTERM, %d SIGSTOP and %d SIGKILL of Kafka survived\n", seed, sum.kills, sum.stops, sum.freezes, sum.brokers)
+	}
+}
+
+// run is one round, verified at its end.
+func (c *chaos) run(kills int) {
+	c.Helper()
 	c.random = rand.New(rand.NewPCG(c.seed, 1)) //nolint:gosec // repeatable on purpose
 	c.env["TIDEMARK_SESSION_TIMEOUT"], c.env["TIDEMARK_REBALANCE_TIMEOUT"] = "2s", "4s"
 	for range chaosReplicas {
@@ -54,15 +73,13 @@ func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
 	}
 	stop()
 	input := <-result
-	require.NoError(t, input.err)
+	require.NoError(c, input.err)
 	took := time.Since(started)
 	c.waitExported()
 	for _, r := range c.replicas {
 		r.handOver()
 	}
-	report := c.requireExact()
-	t.Logf("seed %d: %d SIGKILL, %d SIGTERM, %d SIGSTOP and %d SIGKILL of Kafka survived in %s with %d records\n%s",
-		c.seed, c.kills, c.stops, c.freezes, c.brokers, took.Round(time.Second), input.records, report)
+	c.Logf("%d SIGKILL in %s with %d records: %s", c.kills, took.Round(time.Second), input.records, c.requireExact())
 }
 
 // number reads a variable of the environment.
@@ -141,8 +158,5 @@ func (c *chaos) incident(i int) {
 		c.kills++
 		r.kill()
 		c.replicas[i] = c.startProcess(nil)
-		if c.kills%10 == 0 {
-			fmt.Printf("seed %d: %d SIGKILL survived so far\n", c.seed, c.kills)
-		}
 	}
 }

@@ -69,8 +69,25 @@ scripts: ## run SCRIPTS random scripts of faults and kills over real clients and
 crash-matrix: ## regenerate docs/crash-matrix.md from real kills
 	go test ./local/e2e -run '^TestCrash_AtEveryPoint' -update
 
+.PHONY: kafka
+kafka: ## fetch Apache Kafka 4 for the tests in local/realkafka (44 MB; needs Java 17)
+	local/realkafka/kafka.sh fetch
+
+.PHONY: realkafka
+realkafka: kafka ## run the tests against Apache Kafka itself
+	go test -race -count=1 -timeout 10m ./local/realkafka
+
+KILLS ?= 20
+.PHONY: chaos
+chaos: kafka ## kill replicas and Apache Kafka at random: make chaos KILLS=1000 SEED=1
+	KILLS=$(KILLS) SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestChaos ./local/realkafka
+
 .PHONY: bench
-bench: ## per-step benchmarks, ready for benchstat
+bench: ## measure Kafka to uploaded Parquet next to two ceilings (two minutes on two cores)
+	go run ./local/bench
+
+.PHONY: bench-steps
+bench-steps: ## per-step benchmarks, ready for benchstat
 	go test ./model ./buffer ./loader -run '^$$' -bench . -benchmem -count 3
 
 .PHONY: lint

@@ -40,6 +40,7 @@ func main() {
 func runReplica() int {
 	cfg, _, err := service.ReadConfig()
 	if err == nil {
+		service.LimitMemory(cfg)
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
 		err = service.Run(ctx, cfg, service.NewLogger(os.Stderr, cfg.Service).With(slog.Int("pid", os.Getpid())))

@@ -46,9 +46,11 @@ golden: ## rewrite golden files; review the diff as code
 sqlcheck: ## analyze every statement with GoogleSQL itself (first build: minutes, 6 GB of memory)
 	cd sqlcheck && GOWORK=off go test ./...
 
+FUZZTIME ?= 60s
 .PHONY: fuzz
-fuzz: ## run each fuzzer for a minute
-	@for f in $$(grep -ho 'func Fuzz[A-Za-z]*' model/*_test.go | cut -d' ' -f2); do go test ./model -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done
+fuzz: ## run each fuzzer for FUZZTIME
+	@for p in model batch loader service; do for f in $$(grep -ho 'func Fuzz[A-Za-z]*' $$p/*_test.go | cut -d' ' -f2); do \
+		go test ./$$p -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; done; done
 
 EXPLORE ?= 2,2,2,3,1,1,1,0,true 2,2,2,2,1,1,1,1,true 2,1,3,2,1,1,1,1,true 3,1,2,2,1,0,1,0,true
 .PHONY: explore

@@ -2,6 +2,7 @@
 SHELL := bash
 TAGS := disable_grpc_modules
 BIN := bin/tidemark
+SCRIPTS ?= 100
 
 .DEFAULT_GOAL := help
 
@@ -11,6 +12,7 @@ help: ## list the targets
 
 .PHONY: check
 check: vet test alone ## what CI runs: vet, all tests under the race detector, the root module alone
+	$(MAKE) fuzz FUZZTIME=5s
 
 .PHONY: vet
 vet: ## go vet of both modules, and gofmt
@@ -18,8 +20,8 @@ vet: ## go vet of both modules, and gofmt
 	go vet ./... ./local/...
 
 .PHONY: test
-test: ## all tests under the race detector
-	go test -race ./... ./local/...
+test: ## all tests under the race detector, with SCRIPTS random scripts of faults and kills
+	E2E_SEEDS=$(SCRIPTS) go test -race -timeout 25m ./... ./local/...
 
 .PHONY: alone
 alone: ## build and test the root module without the workspace, as releases are built
@@ -62,7 +64,6 @@ SEEDS ?= 50000
 crash: ## run SEEDS random crash runs of the driver in virtual time
 	go test ./batch -run '^TestCrash$$' -crash.seeds=$(SEEDS) -timeout 0
 
-SCRIPTS ?= 100
 .PHONY: scripts
 scripts: ## run SCRIPTS random scripts of faults and kills over real clients and processes
 	E2E_SEEDS=$(SCRIPTS) go test ./local/e2e -run '^TestCrash_Random' -timeout 0

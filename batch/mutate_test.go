@@ -20,7 +20,11 @@ type mutation struct {
 	says  string
 }
 
+// An edit's file is that of a package of ours, relative to this one.
 type edit struct{ file, old, new string }
+
+// dir is the package that is broken, and whose test must notice.
+func (m mutation) dir() string { return filepath.Dir(m.edits[0].file) }
 
 const (
 	torn    = "-explore=2,1,2,2,1,0,0,0,true"
@@ -29,7 +33,7 @@ const (
 )
 
 func mutations() []mutation {
-	return append(decisions(), commitOrder()...)
+	return append(append(decisions(), commitOrder()...), names()...)
 }
 
 // decisions are mutations of what decides a batch.
@@ -99,6 +103,25 @@ func commitOrder() []mutation {
 	}
 }
 
+// names are mutations of what keeps jobs and stage tables apart.
+func names() []mutation {
+	return []mutation{
+		{"the job ID leaves out the dataset", []edit{{"names.go",
+			`t.Project + "\x00" + t.Dataset + "\x00" + t.Table`, `t.Project + "\x00" + t.Table`,
+		}}, "TestNames_DifferByDestination", "", "Should not be"},
+		{"the attempt number is counted locally", []edit{{"../warehouse/run.go",
+			`a, err := c.submit(ctx, j, 1)`, `a, err := c.submit(ctx, j, 2)`, // as if this process had made one before
+		}}, "TestLoad_SubmitsOneJobWithEverythingSaid", "", "Error Trace"},
+		{"an expired stage is created again, empty", []edit{{"../merge/inserter.go",
+			`	if !found {
+		job :=`, `	if found = false; !found {
+		job :=`,
+		}, {"../merge/inserter.go",
+			`return exists && !created.After(load.Ended)`, `return exists || !created.After(load.Ended)`,
+		}}, "TestInserter_ExpiredStageIsReplacedUnderANewName", "", "Error Trace"},
+	}
+}
+
 // TestMutations_AreCaught builds the package's tests around each broken source, and wants them to fail: tests that pass
 // whatever the code does are worth nothing.
 func TestMutations_AreCaught(t *testing.T) {
@@ -112,7 +135,9 @@ func TestMutations_AreCaught(t *testing.T) {
 			if m.flags != "" {
 				args = append(args, m.flags)
 			}
-			out, err := exec.CommandContext(t.Context(), binary, args...).CombinedOutput()
+			cmd := exec.CommandContext(t.Context(), binary, args...)
+			cmd.Dir = m.dir() // where its testdata are
+			out, err := cmd.CombinedOutput()
 			require.Error(t, err, "nothing noticed: %s", out)
 			require.Contains(t, string(out), "--- FAIL: "+m.run)
 			require.Contains(t, string(out), m.says)
@@ -130,18 +155,22 @@ func (m mutation) build(t *testing.T) string {
 	require.NoError(t, err)
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for _, e := range m.edits {
-		text, err := os.ReadFile(filepath.Join(source, e.file))
+		file, patched := filepath.Join(source, e.file), filepath.Join(dir, filepath.Base(e.file))
+		read := file
+		if overlay.Replace[file] != "" {
+			read = patched // a second edit of it
+		}
+		text, err := os.ReadFile(read)
 		require.NoError(t, err)
 		require.Equal(t, 1, strings.Count(string(text), e.old), "%s has changed: %q must occur once", e.file, e.old)
-		patched := filepath.Join(dir, e.file)
 		require.NoError(t, os.WriteFile(patched, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o600))
-		overlay.Replace[filepath.Join(source, e.file)] = patched
+		overlay.Replace[file] = patched
 	}
 	text, err := json.Marshal(overlay)
 	require.NoError(t, err)
 	file, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "batch.test")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", file, "-ldflags=-s -w", "-o", binary, ".").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", file, "-ldflags=-s -w", "-o", binary, "./"+m.dir()).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return binary
 }

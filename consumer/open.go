@@ -26,6 +26,7 @@ type open struct {
 	id     batch.ID
 	period batch.Period
 	rows   Rows
+	opened time.Time // with a monotonic reading
 	oldest time.Time // what the flush lag is measured from
 }
 
@@ -45,16 +46,17 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // cutAt returns the index of the first record that belongs to the next period: the one with which the partition's clock
-// passes end, len(records) if none does. It moves the clock, which is the largest timestamp so far and never ahead of
-// now: a record from 2030 must not hold the partition for years.
+// passes end, len(records) if none does. It moves the clock, which is the largest timestamp so far, never ahead of now (a
+// record from 2030 must not hold the partition for years) and never back (now may jump).
 func (p *partition) cutAt(records []*kgo.Record, end, now time.Time) int {
 	index := len(records)
 	for i, r := range records {
-		if t := r.Timestamp; t.After(p.clock) {
+		t := r.Timestamp
+		if t.After(now) {
+			t = now
+		}
+		if t.After(p.clock) {
 			p.clock = t
-			if t.After(now) {
-				p.clock = now
-			}
 			if index == len(records) && !p.clock.Before(end) {
 				index = i
 			}
@@ -124,10 +126,15 @@ func (s *Session) sealDue(now time.Time) {
 		}
 	case s.current.rows.Full():
 		s.sealCurrent("size", now)
-	case now.Before(s.dueAt()):
-	default:
+	case !now.Before(s.dueAt()), s.overstays(now):
 		s.sealCurrent("boundary", now)
 	}
+}
+
+// overstays says that the current batch has been open for longer than any period lasts: the wall clock was set back. The
+// difference of two readings of this process is monotonic.
+func (s *Session) overstays(now time.Time) bool {
+	return s.pacer.Spacing() == 0 && now.Sub(s.current.opened) > s.cfg.Period+s.cfg.FlushDelay
 }
 
 // dueAt is when the current batch is sealed: at its boundary, or later if the day's load jobs would not last otherwise.
@@ -150,5 +157,5 @@ func (s *Session) openBatch(ctx context.Context, now time.Time) (*open, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open batch %s: %w", id, err)
 	}
-	return &open{id: id, period: batch.PeriodAt(now, s.cfg.Period), rows: rows}, nil
+	return &open{id: id, period: batch.PeriodAt(now, s.cfg.Period), rows: rows, opened: now}, nil
 }

@@ -46,6 +46,35 @@ func TestPartition_ClockIsNeverAheadOfNow(t *testing.T) {
 	require.Equal(t, now, p.clock)
 }
 
+func TestPartition_ClockNeverGoesBack(t *testing.T) {
+	p := &partition{cut: -1, clock: boundary}
+	before := boundary.Add(-time.Hour) // now was set back
+	require.Equal(t, 1, p.cutAt(records(0, time.Minute), boundary.Add(time.Hour), before))
+	require.Equal(t, boundary, p.clock)
+}
+
+// steady is a pacer without a limit.
+type steady struct{}
+
+func (steady) Spacing() time.Duration { return 0 }
+
+// Clock jumps: forward, a batch is due at once; back, it is sealed after the length of a period all the same.
+func TestSession_ABatchIsDueWhateverTheWallClockDoes(t *testing.T) {
+	s := &Session{cfg: Config{Period: time.Hour, FlushDelay: 10 * time.Second}, pacer: steady{}, partitions: map[batch.TopicPartition]*partition{}}
+	opened := time.Now() // with a monotonic reading
+	s.current = &open{period: batch.PeriodAt(opened, time.Hour), opened: opened}
+	due := s.dueAt()
+	require.WithinDuration(t, s.current.period.End, due, 10*time.Second)
+	require.False(t, s.overstays(opened))
+	require.True(t, !opened.Add(26*time.Hour).Before(due), "forward")
+
+	// Back: the period's end moves out of reach for the wall clock, as if it had been opened in the future.
+	s.current.period = batch.PeriodAt(opened.Add(24*time.Hour), time.Hour)
+	require.True(t, opened.Add(time.Hour).Before(s.dueAt()))
+	require.False(t, s.overstays(opened.Add(time.Hour)))
+	require.True(t, s.overstays(opened.Add(time.Hour+11*time.Second)))
+}
+
 func TestPartition_RangesOfConsecutiveBatchesAreContiguous(t *testing.T) {
 	tp := batch.TopicPartition{Topic: "events", Partition: 3}
 	p := &partition{start: 100, pos: 100, cut: -1}

@@ -12,6 +12,7 @@ import (
 
 	"tidemark/local/bigquery"
 	"tidemark/local/gcs"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 )
 
@@ -147,32 +148,30 @@ func TestCrash_AtEveryPointLosesAndDoublesNothing(t *testing.T) {
 			reached := p.arm(w)
 			w.produce(700)
 			w.reach(reached, victim)
-			victim.kill()
-			<-victim.done
-			require.Error(t, victim.err)
+			victim.Kill()
 			decided := w.decided()
 			wasDecided := advanced(warm, decided)
 			close(w.dead)
 
-			seen := newReads()
+			seen := harness.NewReads()
 			successor := w.start(nil, kgo.WithHooks(seen))
 			w.produce(300)
 			w.waitExported()
-			successor.handOver()
+			successor.HandOver()
 			report := w.requireExact()
-			require.Zero(t, seen.below(decided), "records of decided batches are not read again")
+			require.Zero(t, seen.Below(decided), "records of decided batches are not read again")
 			m.add(i, p, outcome{decided: wasDecided, report: report})
 		})
 	}
 }
 
 // reach waits until the replica stands at its point.
-func (w *world) reach(reached <-chan struct{}, r *replica) {
+func (w *world) reach(reached <-chan struct{}, r *harness.Replica) {
 	w.Helper()
 	select {
 	case <-reached:
-	case <-r.done:
-		w.Fatalf("replica ended before its point: %v", r.err)
+	case <-r.Done():
+		w.Fatalf("replica ended before its point: %v", r.Err())
 	case <-w.Context().Done():
 		w.Fatal("point never reached")
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/api/iterator"
 
 	"tidemark/local/bigquery"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 )
 
@@ -24,8 +25,8 @@ func TestExport_EveryRowOnce(t *testing.T) {
 			a, b := w.start(nil), w.start(nil)
 			stats := w.produce(8000)
 			w.waitExported()
-			a.handOver()
-			b.handOver()
+			a.HandOver()
+			b.HandOver()
 			report := w.requireExact()
 			require.Positive(t, stats.Rejected())
 			require.Less(t, uint64(report.Events), stats.Records)
@@ -36,12 +37,12 @@ func TestExport_EveryRowOnce(t *testing.T) {
 // Invariant 2: a hand-over re-reads nothing.
 func TestHandOver_ReadsNothingAgain(t *testing.T) {
 	w := newWorld(t)
-	seen := newReads()
+	seen := harness.NewReads()
 	hook := kgo.WithHooks(seen)
 	// A period that never ends by itself: everything below is sealed by hand-overs.
 	long := map[string]string{"TIDEMARK_PERIOD": "24h", "TIDEMARK_FLUSH_DELAY": "1h"}
 	read := func(n int) func() bool {
-		return func() bool { got, _ := seen.total(); return got >= n }
+		return func() bool { got, _ := seen.Total(); return got >= n }
 	}
 	a := w.start(long, hook)
 	w.produce(3000)
@@ -49,15 +50,15 @@ func TestHandOver_ReadsNothingAgain(t *testing.T) {
 	b := w.start(long, hook) // a rebalance takes partitions from a
 	w.produce(3000)
 	w.eventually("both have read all", read(6000))
-	a.handOver() // SIGTERM: b takes everything
+	a.HandOver() // SIGTERM: b takes everything
 	w.produce(3000)
 	w.eventually("the survivor has read all", read(9000))
-	b.handOver()
+	b.HandOver()
 	c := w.start(long, hook) // finishes what the others prepared
 	w.waitExported()
-	c.handOver()
+	c.HandOver()
 
-	_, again := seen.total()
+	_, again := seen.Total()
 	require.Zero(t, again, "records read more than once")
 	w.requireExact()
 }
@@ -66,7 +67,7 @@ func TestExport_DuplicatesInABatchAreDroppedOrKept(t *testing.T) {
 	for _, mode := range []string{"batch", "off"} {
 		t.Run(mode, func(t *testing.T) {
 			w := newWorld(t)
-			seen := newReads()
+			seen := harness.NewReads()
 			r := w.start(map[string]string{"TIDEMARK_DEDUPLICATE": mode, "TIDEMARK_PERIOD": "24h", "TIDEMARK_FLUSH_DELAY": "1h"}, kgo.WithHooks(seen))
 			client, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka.Addrs()...))
 			require.NoError(t, err)
@@ -75,11 +76,11 @@ func TestExport_DuplicatesInABatchAreDroppedOrKept(t *testing.T) {
 				rec := &kgo.Record{Topic: stack.Topic, Key: []byte("k"), Value: []byte(`{"uuid":"0198f0a3-1b2c-7f00-8d11-5a0d2f4e6c77","event":"e","team_id":2,"distinct_id":"d","timestamp":"2026-09-01 12:34:56.789","properties":"{}"}`)}
 				require.NoError(t, client.ProduceSync(t.Context(), rec).FirstErr())
 			}
-			w.eventually("read", func() bool { n, _ := seen.total(); return n == 3 })
-			r.handOver()
+			w.eventually("read", func() bool { n, _ := seen.Total(); return n == 3 })
+			r.HandOver()
 			r = w.start(nil)
 			w.waitExported()
-			r.handOver()
+			r.HandOver()
 			want := map[string]int64{"batch": 1, "off": 3}[mode]
 			require.Equal(t, want, w.count("TRUE"))
 		})
@@ -120,7 +121,7 @@ func TestExport_FillsAColumnThatIsAddedByHand(t *testing.T) {
 	require.NoError(t, err)
 	w.produce(500)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	require.Positive(t, w.count("_kafka_offset IS NOT NULL"))
 	require.GreaterOrEqual(t, w.count("_kafka_offset IS NULL"), before)
 }
@@ -130,9 +131,9 @@ func TestStart_NamesAnIncompatibleColumn(t *testing.T) {
 	require.NoError(t, w.Client.Dataset(stack.Dataset).Table(stack.Table).Create(t.Context(), &gbq.TableMetadata{
 		Schema: gbq.Schema{{Name: "uuid", Type: gbq.StringFieldType}, {Name: "team_id", Type: gbq.StringFieldType}}}))
 	r := w.start(map[string]string{"TIDEMARK_START_TIMEOUT": "1s"})
-	<-r.done
+	<-r.Done()
 	for _, want := range []string{stack.EventsTable(), "team_id", "STRING", "INT64"} {
-		require.ErrorContains(t, r.err, want)
+		require.ErrorContains(t, r.Err(), want)
 	}
 	require.Empty(t, w.committed())
 }
@@ -147,8 +148,8 @@ func TestStart_NamesWhatIsMissing(t *testing.T) {
 	} {
 		change["TIDEMARK_START_TIMEOUT"] = "2s"
 		r := w.start(change)
-		<-r.done
-		require.ErrorContains(t, r.err, want)
+		<-r.Done()
+		require.ErrorContains(t, r.Err(), want)
 	}
 }
 
@@ -167,7 +168,7 @@ func TestLoad_SurvivesWhateverBigQueryDoes(t *testing.T) {
 				w.produce(700)
 				w.waitExported()
 			}
-			r.handOver()
+			r.HandOver()
 			w.requireExact()
 		})
 	}
@@ -183,11 +184,11 @@ func TestLoad_ARefusingDestinationHoldsTheOffsets(t *testing.T) {
 	for tp, o := range w.committed() {
 		require.Zero(t, o.Offset, tp)
 	}
-	require.Contains(t, r.log.String(), "batch not applied")
-	require.Contains(t, r.log.String(), "hint=")
+	require.Contains(t, r.Log.String(), "batch not applied")
+	require.Contains(t, r.Log.String(), "hint=")
 	refuse.Remove()
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	w.requireExact()
 }
 
@@ -197,7 +198,7 @@ func TestReadme_QueriesRun(t *testing.T) {
 	r := w.start(nil)
 	w.produce(500)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(readme), -1)

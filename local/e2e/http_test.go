@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"regexp"
 	"testing"
 	"time"
 
@@ -14,19 +13,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tidemark/local/bigquery"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 	"tidemark/service"
 )
 
 // addr is where a replica serves, as it says in its log.
-func (w *world) addr(r *replica) string {
+func (w *world) addr(r *harness.Replica) string {
 	w.Helper()
-	var m []string
-	w.eventually("serving", func() bool {
-		m = regexp.MustCompile(`serving metrics and status" addr=(\S+)`).FindStringSubmatch(r.log.String())
-		return m != nil
-	})
-	return "http://" + m[1]
+	w.eventually("serving", func() bool { return r.Addr() != "" })
+	return "http://" + r.Addr()
 }
 
 func (w *world) read(url string) (int, string) {
@@ -57,7 +53,7 @@ func TestHTTP_ShowsWhatOperatorsNeed(t *testing.T) {
 		`tidemark_records_rejected_total{reason="not_json"}`, `tidemark_jobs_total{kind="load",result="ok"}`, "tidemark_rebalances_total", "tidemark_kafka_fetch_bytes"} {
 		require.Contains(t, metrics, name)
 	}
-	r.handOver()
+	r.HandOver()
 }
 
 // A destination that refuses shows in status and metrics, with what to do about it; so does a second session.
@@ -87,6 +83,6 @@ func TestHTTP_StatusNamesWhatFails(t *testing.T) {
 	require.Contains(t, metrics, "tidemark_kafka_")
 	refuse.Remove()
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	w.requireExact()
 }

@@ -59,7 +59,7 @@ func TestPrepare_WithAnUnknownOutcome(t *testing.T) {
 			r := w.start(nil)
 			w.produce(2000)
 			w.waitExported()
-			r.handOver()
+			r.HandOver()
 			require.Positive(t, injected.Hits())
 			w.requireExact()
 		})
@@ -73,17 +73,17 @@ func TestTakeOver_AMissingManifestStopsThePartition(t *testing.T) {
 	r := w.start(nil)
 	w.produce(1000)
 	w.eventually("decided", func() bool { return hold.Hits() > 0 })
-	r.handOver()
+	r.HandOver()
 	hold.Remove()
 	before := w.committed()
 	for _, name := range w.objects("tidemark/batches/") {
 		require.NoError(t, w.Storage.Bucket(stack.Bucket).Object(name).Delete(t.Context()))
 	}
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Count(r.log.String(), "partition stopped") >= 4 })
-	require.Contains(t, r.log.String(), "restore the manifest")
+	w.eventually("stopped", func() bool { return strings.Count(r.Log.String(), "partition stopped") >= 4 })
+	require.Contains(t, r.Log.String(), "restore the manifest")
 	w.produce(500)
-	r.handOver()
+	r.HandOver()
 	require.Equal(t, before, w.committed(), "offsets and metadata are left alone")
 	require.Zero(t, w.count("TRUE"))
 }
@@ -109,10 +109,10 @@ func TestLoad_AnotherReplicaContinuesTheAttempts(t *testing.T) {
 	r := w.start(nil)
 	w.produce(300)
 	w.eventually("refused once", func() bool { return refuse.Hits() >= 1 })
-	r.handOver()
+	r.HandOver()
 	r = w.start(nil)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	w.requireExact()
 	require.Equal(t, 1, w.jobs("_load-g1"))
 	require.Equal(t, 1, w.jobs("_load-g3"))
@@ -143,7 +143,7 @@ func TestStart_LatestIsResolvedOnce(t *testing.T) {
 	w.eventually("started", func() bool { return len(w.committed()) == 4 })
 	w.produce(400)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	for tp, end := range skipped {
 		require.Zero(t, w.countBefore(tp, end), "%s: what was there before the start", tp)
 	}
@@ -153,7 +153,7 @@ func TestStart_LatestIsResolvedOnce(t *testing.T) {
 	w.produce(600)
 	r = w.start(map[string]string{"TIDEMARK_START": "latest"})
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	require.Positive(t, w.countBefore(batch.TopicPartition{Topic: stack.Topic, Partition: 5}, 1<<40))
 }
 
@@ -174,14 +174,14 @@ func TestStart_AnExpiredOffsetIsNeverReset(t *testing.T) {
 	r := w.start(nil)
 	w.produce(500)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	rows := w.count("TRUE")
 	_, err := w.admin.DeleteGroup(t.Context(), "tidemark")
 	require.NoError(t, err)
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Count(r.log.String(), "partition stopped") == 4 })
-	require.Contains(t, r.log.String(), "--reset-offsets")
-	r.handOver()
+	w.eventually("stopped", func() bool { return strings.Count(r.Log.String(), "partition stopped") == 4 })
+	require.Contains(t, r.Log.String(), "--reset-offsets")
+	r.HandOver()
 	require.Equal(t, rows, w.count("TRUE"))
 	require.Empty(t, w.committed())
 }
@@ -191,16 +191,16 @@ func TestStart_ARecreatedTopicStops(t *testing.T) {
 	r := w.start(nil)
 	w.produce(500)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	_, err := w.admin.DeleteTopics(t.Context(), stack.Topic)
 	require.NoError(t, err)
 	_, err = w.admin.CreateTopic(t.Context(), 4, 1, nil, stack.Topic)
 	require.NoError(t, err)
 	w.produce(2000)
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Count(r.log.String(), "partition stopped") == 4 })
-	require.Contains(t, r.log.String(), "re-created")
-	r.handOver()
+	w.eventually("stopped", func() bool { return strings.Count(r.Log.String(), "partition stopped") == 4 })
+	require.Contains(t, r.Log.String(), "re-created")
+	r.HandOver()
 }
 
 func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
@@ -208,7 +208,7 @@ func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
 	r := w.start(nil)
 	w.produce(500)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	w.produce(500)
 	tp := batch.TopicPartition{Topic: stack.Topic, Partition: 2}
 	end := w.ends()[tp]
@@ -218,7 +218,7 @@ func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
 	require.NoError(t, err)
 	before := w.committed()[tp]
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Contains(r.log.String(), "partition stopped") })
+	w.eventually("stopped", func() bool { return strings.Contains(r.Log.String(), "partition stopped") })
 	w.eventually("the others go on", func() bool {
 		for other, end := range w.ends() {
 			if other != tp && w.committed()[other].Offset != end {
@@ -227,7 +227,7 @@ func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
 		}
 		return true
 	})
-	r.handOver()
+	r.HandOver()
 	require.Equal(t, before.Offset, w.committed()[tp].Offset)
 }
 
@@ -238,11 +238,11 @@ func TestTakeOver_UsesTheManifestsDestination(t *testing.T) {
 	r := w.start(nil)
 	stats := w.produce(1000)
 	w.eventually("decided", func() bool { return refuse.Hits() > 0 })
-	r.handOver()
+	r.HandOver()
 	refuse.Remove()
 	r = w.start(map[string]string{"TIDEMARK_EVENTS_TABLE": "elsewhere"})
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	require.Positive(t, w.count("TRUE"))
 	require.Positive(t, stats.Records)
 	require.Zero(t, w.scalar("SELECT COUNT(*) FROM `"+stack.Project+"."+stack.Dataset+".elsewhere`"))
@@ -255,7 +255,7 @@ func TestRejects_AreInTheBucket(t *testing.T) {
 	r := w.start(nil)
 	stats := w.produce(4000)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	var rejected int64
 	for _, name := range w.objects("tidemark/batches/") {
 		require.Equal(t, ".json", path.Ext(name))
@@ -286,7 +286,7 @@ func TestBackPressure_ASlowBucketPausesFetching(t *testing.T) {
 	r := w.start(map[string]string{"TIDEMARK_BUFFER_MEMORY": "8MiB", "TIDEMARK_PART_SIZE": "1MiB", "TIDEMARK_PERIOD": "5s", "TIDEMARK_FLUSH_DELAY": "100ms"})
 	w.produce(20000)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	require.Positive(t, slow.Hits())
 	w.requireExact()
 }

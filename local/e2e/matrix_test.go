@@ -93,17 +93,3 @@ func advanced(before, decided map[batch.TopicPartition]int64) bool {
 	}
 	return false
 }
-
-// below returns how many different records below the given offsets were read.
-func (r *reads) below(offsets map[batch.TopicPartition]int64) (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for tp, read := range r.n {
-		for offset := range read {
-			if offset < offsets[tp] {
-				n++
-			}
-		}
-	}
-	return n
-}

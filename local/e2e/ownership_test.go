@@ -14,6 +14,7 @@ import (
 
 	"tidemark/batch"
 	"tidemark/local/bigquery"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 )
 
@@ -51,18 +52,18 @@ func TestOwnership_OffsetsNeverGoBack(t *testing.T) {
 		return nil, nil, false
 	})
 	w.faults.OnJob(bigquery.JobRule{Kind: "load", Count: -1, Fault: bigquery.JobFault{Running: 700 * time.Millisecond}})
-	replicas := []*replica{w.start(nil)}
+	replicas := []*harness.Replica{w.start(nil)}
 	for range 3 {
 		w.produce(1500)
 		replicas = append(replicas, w.start(nil)) // takes partitions whose batches are being loaded
 	}
 	for _, r := range replicas[:2] {
 		w.produce(1000)
-		r.handOver()
+		r.HandOver()
 	}
 	w.waitExported()
 	for _, r := range replicas[2:] {
-		r.handOver()
+		r.HandOver()
 	}
 	require.Positive(t, o.commits)
 	require.Empty(t, o.faults)
@@ -76,12 +77,12 @@ func TestStage_ThatExpiredIsReplaced(t *testing.T) {
 	r := w.start(nil)
 	w.produce(1000)
 	w.eventually("stage loaded, insert refused", func() bool { return refuse.Hits() > 0 })
-	r.handOver()
+	r.HandOver()
 	w.dropStages() // as BigQuery does after 48 hours
 	refuse.Remove()
 	r = w.start(nil)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	w.requireExact()
 	require.Positive(t, w.jobs("_stage2-g1"), "a second stage, with a number of its own")
 }

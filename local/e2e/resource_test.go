@@ -32,7 +32,7 @@ func TestClock_WildRecordTimestampsHoldNothingUp(t *testing.T) {
 		w.send(int32(n%2), at, n)
 		w.waitExported()
 	}
-	r.handOver()
+	r.HandOver()
 	require.Equal(t, int64(5), w.count("TRUE"))
 	for tp, o := range w.committed() {
 		meta, err := batch.ParseMetadata(o.Metadata)
@@ -55,7 +55,7 @@ func TestTopic_ThatGainsPartitionsLosesNothing(t *testing.T) {
 		w.send(int32(n), time.Now(), 100+n)
 	}
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 	w.requireExact()
 }
 
@@ -74,7 +74,7 @@ func TestWatermark_MovesWhileNothingHappens(t *testing.T) {
 		}
 		return true
 	})
-	r.handOver()
-	require.NotContains(t, r.log.String(), "batch committed", "there was nothing to flush")
-	require.Zero(t, strings.Count(r.log.String(), "level=ERROR"))
+	r.HandOver()
+	require.NotContains(t, r.Log.String(), "batch committed", "there was nothing to flush")
+	require.Zero(t, strings.Count(r.Log.String(), "level=ERROR"))
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"tidemark/local/bigquery"
 	"tidemark/local/gcs"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 )
 
@@ -71,7 +73,7 @@ func TestCrash_RandomScriptsEndAsThePlainFold(t *testing.T) {
 			}
 			w.waitExported()
 			for _, replica := range p.replicas {
-				replica.handOver()
+				replica.HandOver()
 			}
 			w.requireExact()
 		})
@@ -82,7 +84,7 @@ func TestCrash_RandomScriptsEndAsThePlainFold(t *testing.T) {
 type play struct {
 	*world
 	r        *rand.Rand
-	replicas []*replica
+	replicas []*harness.Replica
 }
 
 // act does one random thing, and lets a random while pass until the group has moved or not.
@@ -118,11 +120,11 @@ func (p *play) end() {
 		replica := p.replicas[i]
 		p.replicas = append(p.replicas[:i], p.replicas[i+1:]...)
 		if p.r.IntN(3) == 0 {
-			replica.stop()
+			replica.Stop()
 		} else {
-			replica.kill()
+			replica.Signal(syscall.SIGKILL)
 		}
-		<-replica.done
+		<-replica.Done()
 	}
 	if p.r.IntN(4) > 0 {
 		p.replicas = append(p.replicas, p.startProcess(nil))

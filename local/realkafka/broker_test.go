@@ -26,8 +26,8 @@ func TestBroker_KilledAndStartedAgainLosesNothing(t *testing.T) {
 		require.NoError(t, <-produced)
 		w.waitExported()
 	}
-	a.handOver()
-	b.handOver()
+	a.HandOver()
+	b.HandOver()
 	w.requireExact()
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tidemark/local/generator"
+	"tidemark/local/harness"
 )
 
 const (
@@ -37,7 +38,7 @@ const (
 type chaos struct {
 	*world
 	random                         *rand.Rand
-	replicas                       []*replica
+	replicas                       []*harness.Replica
 	kills, stops, freezes, brokers int
 }
 
@@ -77,7 +78,7 @@ func (c *chaos) run(kills int) {
 	took := time.Since(started)
 	c.waitExported()
 	for _, r := range c.replicas {
-		r.handOver()
+		r.HandOver()
 	}
 	c.Logf("%d SIGKILL in %s with %d records: %s", c.kills, took.Round(time.Second), input.records, c.requireExact())
 }
@@ -136,8 +137,8 @@ func (c *chaos) incident(i int) {
 	c.Helper()
 	r := c.replicas[i]
 	select {
-	case <-r.done:
-		require.Fail(c, "replica ended by itself", "%v\n%s", r.err, r.log)
+	case <-r.Done():
+		require.Fail(c, "replica ended by itself", "%v\n%s", r.Err(), r.Log)
 	default:
 	}
 	switch what := c.random.Float64(); {
@@ -147,16 +148,16 @@ func (c *chaos) incident(i int) {
 		require.NoError(c, c.broker.Run(c.Context()))
 	case what < brokerShare+freezeShare:
 		c.freezes++
-		r.signal(syscall.SIGSTOP)
+		r.Signal(syscall.SIGSTOP)
 		c.pause(frozenFor)
-		r.signal(syscall.SIGCONT)
+		r.Signal(syscall.SIGCONT)
 	case what < brokerShare+freezeShare+stopShare:
 		c.stops++
-		r.handOver()
+		r.HandOver()
 		c.replicas[i] = c.startProcess(nil)
 	default:
 		c.kills++
-		r.kill()
+		r.Kill()
 		c.replicas[i] = c.startProcess(nil)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"tidemark/local/bigquery"
 	"tidemark/local/gcs"
+	"tidemark/local/harness"
 )
 
 func TestExport_EveryRowOnceWithTwoReplicas(t *testing.T) {
@@ -17,8 +18,8 @@ func TestExport_EveryRowOnceWithTwoReplicas(t *testing.T) {
 	a, b := w.start(nil), w.start(nil)
 	stats := w.produce(8000)
 	w.waitExported()
-	a.handOver()
-	b.handOver()
+	a.HandOver()
+	b.HandOver()
 	report := w.requireExact()
 	require.Positive(t, stats.Rejected())
 	require.Less(t, uint64(report.Events), stats.Records)
@@ -37,36 +38,36 @@ func TestGroup_IsClassicAndCooperative(t *testing.T) {
 	require.Equal(t, "consumer", g.ProtocolType)
 	require.Equal(t, "cooperative-sticky", g.Protocol)
 	require.Len(t, g.Members, 1)
-	r.handOver()
+	r.HandOver()
 }
 
 // Every replica is replaced, one after the other, while records arrive: not one is read twice.
 func TestHandOver_RollingRestartReadsNothingAgain(t *testing.T) {
 	w := newWorld(t)
-	seen := newReads()
+	seen := harness.NewReads()
 	hook := kgo.WithHooks(seen)
-	replicas := []*replica{w.start(long(), hook)}
+	replicas := []*harness.Replica{w.start(long(), hook)}
 	w.produce(2000)
-	w.eventually("the first has read all", seen.atLeast(w.next))
+	w.eventually("the first has read all", seen.AtLeast(w.next))
 	for range 2 { // scaling takes partitions from those that have unsealed records of them
 		replicas = append(replicas, w.start(long(), hook))
 		w.produce(1000)
-		w.eventually("all is read", seen.atLeast(w.next))
+		w.eventually("all is read", seen.AtLeast(w.next))
 	}
 	for i := range replicas {
-		replicas[i].handOver()
+		replicas[i].HandOver()
 		w.produce(1000)
 		replicas[i] = w.start(long(), hook)
 		w.produce(1000)
-		w.eventually("all is read", seen.atLeast(w.next))
+		w.eventually("all is read", seen.AtLeast(w.next))
 	}
 	for _, r := range replicas {
-		r.handOver()
+		r.HandOver()
 	}
 	last := w.start(nil, hook) // finishes what the others prepared
 	w.waitExported()
-	last.handOver()
-	_, again := seen.total()
+	last.HandOver()
+	_, again := seen.Total()
 	require.Zero(t, again, "records read more than once")
 	w.requireExact()
 }
@@ -99,14 +100,14 @@ func TestTakeOver_AfterSIGKILL(t *testing.T) {
 			w.produce(700)
 			select {
 			case <-reached:
-			case <-victim.done:
-				t.Fatalf("replica ended before its point: %v", victim.err)
+			case <-victim.Done():
+				t.Fatalf("replica ended before its point: %v", victim.Err())
 			}
-			victim.kill()
+			victim.Kill()
 			successor := w.startProcess(c.env)
 			w.produce(300)
 			w.waitExported()
-			successor.handOver()
+			successor.HandOver()
 			w.requireExact()
 		})
 	}
@@ -115,21 +116,20 @@ func TestTakeOver_AfterSIGKILL(t *testing.T) {
 // A replica that slept for longer than its session wakes up with everything it has read and not decided; others have
 // exported it meanwhile. It changes nothing, whether it goes on or is asked to hand over at once.
 func TestZombie_ChangesNothing(t *testing.T) {
-	for name, wake := range map[string]func(*replica){
-		"goes on": func(r *replica) { r.signal(syscall.SIGCONT) },
-		"hands over at once": func(r *replica) {
-			r.signal(syscall.SIGTERM) // pending until it wakes: its prepare is what it does first
-			r.signal(syscall.SIGCONT)
-			<-r.done
-			require.NoError(r.t, r.err, r.log)
+	for name, wake := range map[string]func(*harness.Replica){
+		"goes on": func(r *harness.Replica) { r.Signal(syscall.SIGCONT) },
+		"hands over at once": func(r *harness.Replica) {
+			r.Signal(syscall.SIGTERM) // pending until it wakes: its prepare is what it does first
+			r.Signal(syscall.SIGCONT)
+			r.Wait()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			zombie := w.startProcess(long())
 			w.produce(2000)
-			w.eventually("it holds all undecided", func() bool { return zombie.read() == int64(w.next) })
-			zombie.signal(syscall.SIGSTOP)
+			w.eventually("it holds all undecided", func() bool { return read(zombie) == int64(w.next) })
+			zombie.Signal(syscall.SIGSTOP)
 			successor := w.start(nil)
 			w.waitExported()
 			w.requireExact()
@@ -142,16 +142,16 @@ func TestZombie_ChangesNothing(t *testing.T) {
 				require.Equal(t, before[tp].Offset, o.Offset, tp)
 			}
 			w.produce(500)
-			zombie.handOver()
+			zombie.HandOver()
 			w.waitExported()
-			successor.handOver()
+			successor.HandOver()
 			w.requireExact()
 		})
 	}
 }
 
 // servedAgain says whether a session ended in doubt and another one has begun.
-func servedAgain(r *replica) bool {
-	_, after, found := strings.Cut(r.log.String(), "session ended in doubt")
+func servedAgain(r *harness.Replica) bool {
+	_, after, found := strings.Cut(r.Log.String(), "session ended in doubt")
 	return found && strings.Contains(after, "partitions assigned")
 }

@@ -7,24 +7,21 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
 	"tidemark/local/bigquery"
 	"tidemark/local/generator"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 	"tidemark/local/verify"
-	"tidemark/service"
 )
 
 const (
@@ -38,7 +35,7 @@ const (
 type shared struct {
 	once   sync.Once
 	dir    string
-	log    lockedBuffer
+	log    harness.Log
 	broker *Broker
 	err    error
 }
@@ -61,24 +58,12 @@ func (s *shared) close() {
 	_ = os.RemoveAll(s.dir) // temporary
 }
 
-// TestMain runs the tests, or, called with the environment variable that startProcess sets, a replica.
+// TestMain runs the tests, or a replica that startProcess asked for.
 func TestMain(m *testing.M) {
-	if os.Getenv("REALKAFKA_REPLICA") == "" {
-		code := m.Run()
-		node.close()
-		os.Exit(code)
-	}
-	cfg, _, err := service.ReadConfig()
-	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
-		err = service.Run(ctx, cfg, service.NewLogger(os.Stderr, cfg.Service))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	harness.RunReplica()
+	code := m.Run()
+	node.close()
+	os.Exit(code)
 }
 
 // world is a topic and a group of the node, an object store and a BigQuery, with what a test knows of them.
@@ -115,7 +100,7 @@ func skipWithout(t *testing.T, err error) {
 // ownBroker starts a node for one test, which may kill it.
 func ownBroker(t *testing.T) *Broker {
 	t.Helper()
-	log := new(lockedBuffer)
+	log := new(harness.Log)
 	b, err := Start(t.Context(), ".", t.TempDir(), log)
 	skipWithout(t, err)
 	t.Cleanup(func() {
@@ -200,15 +185,7 @@ func (w *world) eventually(what string, cond func() bool) {
 
 // offsets returns what the group has committed. An error passes: a broker that starts has no coordinator for a while.
 func (w *world) offsets() (map[batch.TopicPartition]batch.GroupOffset, error) {
-	resp, err := w.admin.FetchOffsets(w.Context(), w.group)
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, nil // it has never run, or was deleted
-	}
-	got := make(map[batch.TopicPartition]batch.GroupOffset)
-	resp.Each(func(o kadm.OffsetResponse) {
-		got[batch.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = batch.GroupOffset{Offset: o.At, Metadata: o.Metadata}
-	})
-	return got, errors.Join(err, resp.Error())
+	return harness.Committed(w.Context(), w.admin, w.group)
 }
 
 // committed waits for an answer.
@@ -225,29 +202,14 @@ func (w *world) committed() (got map[batch.TopicPartition]batch.GroupOffset) {
 }
 
 func (w *world) ends() (map[batch.TopicPartition]int64, error) {
-	listed, err := w.admin.ListEndOffsets(w.Context(), w.topic)
-	ends := make(map[batch.TopicPartition]int64)
-	listed.Each(func(o kadm.ListedOffset) {
-		ends[batch.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Offset
-	})
-	return ends, errors.Join(err, listed.Error())
+	return harness.Ends(w.Context(), w.admin, w.topic)
 }
 
 // allCommitted says whether every partition is committed to its end, with nothing left in its chain.
 func (w *world) allCommitted() bool {
 	committed, err := w.offsets()
 	ends, endsErr := w.ends()
-	if err != nil || endsErr != nil || len(ends) != partitions {
-		return false
-	}
-	for tp, end := range ends {
-		o, ok := committed[tp]
-		meta, err := batch.ParseMetadata(o.Metadata)
-		if end > 0 && (!ok || o.Offset != end || err != nil || len(meta.Chain) > 0) {
-			return false
-		}
-	}
-	return true
+	return err == nil && endsErr == nil && len(ends) == partitions && harness.AllCommitted(committed, ends)
 }
 
 // waitExported waits until everything produced is committed.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/local/harness"
 )
 
 // loss breaks the connection that carries a prepare: before the broker has the request, or after it has answered. It
@@ -99,8 +101,8 @@ func TestPrepare_WithAConnectionLost(t *testing.T) {
 				default:
 				}
 			}
-			r.handOver()
-			other.handOver()
+			r.HandOver()
+			other.HandOver()
 			w.requireExact()
 		})
 	}
@@ -144,23 +146,23 @@ func (c *slowConn) Read(p []byte) (int, error) {
 // the same: it commits again under the new one. Its session goes on, and nothing is read again.
 func TestHandOver_ACommitThatMeetsACompletedJoin(t *testing.T) {
 	w := newWorld(t)
-	seen := newReads()
+	seen := harness.NewReads()
 	slow := w.start(nil, kgo.WithHooks(seen), kgo.Dialer(slowJoin))
 	w.produce(500)
 	w.waitExported()
 	for range 4 {
 		other := w.start(nil, kgo.WithHooks(seen)) // two joins, and two more when it leaves
 		produced := w.produceAtRate(1000, 3000)
-		w.eventually("all is read", seen.atLeast(w.next))
+		w.eventually("all is read", seen.AtLeast(w.next))
 		if err := <-produced; err != nil {
 			t.Fatal(err)
 		}
-		other.handOver()
+		other.HandOver()
 	}
 	w.waitExported()
-	slow.handOver()
-	_, again := seen.total()
+	slow.HandOver()
+	_, again := seen.Total()
 	require.Zero(t, again, "records read more than once")
-	require.NotContains(t, slow.log.String(), "session ended in doubt")
+	require.NotContains(t, slow.Log.String(), "session ended in doubt")
 	w.requireExact()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"tidemark/batch"
+	"tidemark/local/harness"
 	"tidemark/local/stack"
 )
 
@@ -18,11 +19,11 @@ func (w *world) exportSome() {
 	r := w.start(nil)
 	w.produce(500)
 	w.waitExported()
-	r.handOver()
+	r.HandOver()
 }
 
-func stopped(r *replica, n int) func() bool {
-	return func() bool { return strings.Count(r.log.String(), "partition stopped") >= n }
+func stopped(r *harness.Replica, n int) func() bool {
+	return func() bool { return strings.Count(r.Log.String(), "partition stopped") >= n }
 }
 
 // A group whose offsets Kafka has forgotten is never started over.
@@ -34,8 +35,8 @@ func TestStart_AnExpiredGroupStops(t *testing.T) {
 	require.NoError(t, err)
 	r := w.start(nil)
 	w.eventually("stopped", stopped(r, partitions))
-	require.Contains(t, r.log.String(), "--reset-offsets")
-	r.handOver()
+	require.Contains(t, r.Log.String(), "--reset-offsets")
+	r.HandOver()
 	require.Empty(t, w.committed())
 	require.Equal(t, rows, w.requireExact().Events)
 }
@@ -49,8 +50,8 @@ func TestStart_ARecreatedTopicStops(t *testing.T) {
 	w.produce(2000)
 	r := w.start(nil)
 	w.eventually("stopped", stopped(r, partitions))
-	require.Contains(t, r.log.String(), "was re-created")
-	r.handOver()
+	require.Contains(t, r.Log.String(), "was re-created")
+	r.HandOver()
 	for _, o := range w.committed() {
 		require.Less(t, o.Offset, int64(500))
 	}
@@ -68,7 +69,7 @@ func TestStart_ATopicRecreatedUnderAReplicaStops(t *testing.T) {
 	w.createTopic()
 	w.produce(2000)
 	w.eventually("stopped", stopped(r, partitions))
-	r.handOver()
+	r.HandOver()
 	require.Equal(t, before.Events, w.rows(), "nothing of the new topic is exported as if it were the old one")
 }
 
@@ -98,7 +99,7 @@ func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
 		}
 		return true
 	})
-	r.handOver()
+	r.HandOver()
 	require.Equal(t, before.Offset, w.committed()[tp].Offset)
 }
 

@@ -10,32 +10,34 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/local/harness"
 )
 
 // A static member that is restarted within the session timeout gets its partitions back, and nobody else's are touched.
 func TestHandOver_StaticMembersKeepTheirPartitions(t *testing.T) {
 	w := newWorld(t)
-	seen := newReads()
+	seen := harness.NewReads()
 	hook := kgo.WithHooks(seen)
 	member := func(i int) map[string]string {
 		env := long()
 		maps.Copy(env, map[string]string{"TIDEMARK_INSTANCE_ID": fmt.Sprintf("replica-%d", i), "TIDEMARK_SESSION_TIMEOUT": "20s"})
 		return env
 	}
-	replicas := []*replica{w.start(member(0), hook), w.start(member(1), hook)}
+	replicas := []*harness.Replica{w.start(member(0), hook), w.start(member(1), hook)}
 	w.produce(2000)
-	w.eventually("all is read", seen.atLeast(w.next))
+	w.eventually("all is read", seen.AtLeast(w.next))
 	w.eventually("both are members", func() bool { return len(w.assignment()) == 2 })
 	before := w.assignment()
 	for i := range replicas {
-		replicas[i].handOver()
+		replicas[i].HandOver()
 		replicas[i] = w.start(member(i), hook)
 		w.produce(2000)
-		w.eventually("all is read", seen.atLeast(w.next))
+		w.eventually("all is read", seen.AtLeast(w.next))
 	}
 	require.Equal(t, before, w.assignment())
 	for _, r := range replicas {
-		r.handOver()
+		r.HandOver()
 	}
 	env := member(0)
 	env["TIDEMARK_PERIOD"], env["TIDEMARK_FLUSH_DELAY"] = "1s", "100ms"
@@ -43,9 +45,9 @@ func TestHandOver_StaticMembersKeepTheirPartitions(t *testing.T) {
 	maps.Copy(other, map[string]string{"TIDEMARK_PERIOD": "1s", "TIDEMARK_FLUSH_DELAY": "100ms"})
 	a, b := w.start(env, hook), w.start(other, hook)
 	w.waitExported()
-	a.handOver()
-	b.handOver()
-	_, again := seen.total()
+	a.HandOver()
+	b.HandOver()
+	_, again := seen.Total()
 	require.Zero(t, again, "records read more than once")
 	w.requireExact()
 }
@@ -74,22 +76,21 @@ func TestZombie_OfAStaticMemberChangesNothing(t *testing.T) {
 	}
 	zombie := w.startProcess(named(long()))
 	w.produce(2000)
-	w.eventually("it holds all undecided", func() bool { return zombie.read() == int64(w.next) })
-	zombie.signal(syscall.SIGSTOP)
+	w.eventually("it holds all undecided", func() bool { return read(zombie) == int64(w.next) })
+	zombie.Signal(syscall.SIGSTOP)
 	successor := w.start(named(map[string]string{}))
 	w.waitExported() // within the zombie's session timeout
 	before := w.committed()
-	zombie.signal(syscall.SIGTERM)
-	zombie.signal(syscall.SIGCONT)
-	<-zombie.done
-	require.NoError(t, zombie.err, zombie.log)
-	require.Contains(t, zombie.log.String(), kerr.FencedInstanceID.Message)
+	zombie.Signal(syscall.SIGTERM)
+	zombie.Signal(syscall.SIGCONT)
+	zombie.Wait()
+	require.Contains(t, zombie.Log.String(), kerr.FencedInstanceID.Message)
 	for tp, o := range w.committed() {
 		require.Equal(t, before[tp].Offset, o.Offset, tp)
 	}
 	w.produce(500)
 	w.waitExported()
-	successor.handOver()
+	successor.HandOver()
 	w.requireExact()
 }
 
@@ -103,8 +104,8 @@ func TestGroup_TwoReplicasOfOneName(t *testing.T) {
 		w.produce(500)
 		w.waitExported()
 	}
-	a.handOver()
-	b.handOver()
+	a.HandOver()
+	b.HandOver()
 	w.requireExact()
-	t.Logf("sessions ended in doubt: %d and %d", strings.Count(a.log.String(), "session ended in doubt"), strings.Count(b.log.String(), "session ended in doubt"))
+	t.Logf("sessions ended in doubt: %d and %d", strings.Count(a.Log.String(), "session ended in doubt"), strings.Count(b.Log.String(), "session ended in doubt"))
 }

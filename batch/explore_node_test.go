@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"testing"
@@ -165,7 +166,7 @@ func (n *node) manifest(i int8) *Manifest {
 		}
 	}
 	if n.stored[i] {
-		m.Contents, _ = (&rows{manifest: m}).Finish(nil)
+		m.Contents, _ = (&rows{manifest: m}).Finish(context.Background())
 	}
 	return m
 }

@@ -49,6 +49,7 @@ const plainName = `^[A-Za-z_][A-Za-z0-9_]*$`
 // f0_, f1_ and so on.
 func resultSchema(columns []column) (*bq.TableSchema, error) {
 	schema, anonymous, seen := &bq.TableSchema{}, 0, map[string]bool{}
+	plain := regexp.MustCompile(plainName)
 	for _, c := range columns {
 		typ, repeated, ok := fromDuckType(c.duck)
 		if !ok {
@@ -58,8 +59,7 @@ func resultSchema(columns []column) (*bq.TableSchema, error) {
 		if repeated {
 			field.Mode = modeRepeated
 		}
-		plain, _ := regexp.MatchString(plainName, c.name) // the pattern is right
-		if !plain || c.name == "NULL" {
+		if !plain.MatchString(c.name) || c.name == "NULL" {
 			field.Name = fmt.Sprintf("f%d_", anonymous)
 			anonymous++
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -144,13 +145,16 @@ func (f *fixture) batch(cols []model.Selected) *Batch {
 	})
 }
 
-// requireEmpty says that nothing is held any more.
+// requireEmpty waits until nothing is held any more: after Discard an encoder may still be at the job it has begun, and
+// frees it when it is done.
 func (f *fixture) requireEmpty(t testing.TB) {
 	t.Helper()
-	require.Zero(t, f.budget.held.Load(), "held")
-	require.Zero(t, f.budget.live.Load(), "live")
-	require.Zero(t, f.budget.fixed.Load(), "fixed")
-	require.Zero(t, f.jobs.Load(), "jobs")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.Zero(c, f.budget.held.Load(), "held")
+		require.Zero(c, f.budget.live.Load(), "live")
+		require.Zero(c, f.budget.fixed.Load(), "fixed")
+		require.Zero(c, f.jobs.Load(), "jobs")
+	}, 10*time.Second, time.Millisecond)
 }
 
 // event is a message and the row it should become.

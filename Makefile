@@ -21,7 +21,7 @@ vet: ## go vet of both modules, and gofmt
 
 .PHONY: test
 test: ## all tests under the race detector, with SCRIPTS random scripts of faults and kills
-	E2E_SEEDS=$(SCRIPTS) go test -race -timeout 25m ./... ./local/...
+	E2E_SEEDS=$(SCRIPTS) go test -race -timeout 25m -parallel 4 ./... ./local/...
 
 .PHONY: alone
 alone: ## build and test the root module without the workspace, as releases are built

@@ -22,7 +22,11 @@ import (
 )
 
 // permanent are seeds that once failed.
-func permanent() []uint64 { return nil }
+func permanent() []uint64 {
+	return []uint64{
+		1727410049, // a fault left over for the comparison's own requests
+	}
+}
 
 // seeds returns which random scripts to run: E2E_SEED for one, E2E_SEEDS for how many; by default the permanent ones
 // and a few fresh ones.
@@ -75,6 +79,7 @@ func TestCrash_RandomScriptsEndAsThePlainFold(t *testing.T) {
 			for _, replica := range p.replicas {
 				replica.HandOver()
 			}
+			p.mend()
 			w.requireExact()
 		})
 	}
@@ -85,6 +90,14 @@ type play struct {
 	*world
 	r        *rand.Rand
 	replicas []*harness.Replica
+	rules    []*bigquery.Rule
+}
+
+// mend ends what has not been used up, so that it does not hit the comparison.
+func (p *play) mend() {
+	for _, rule := range p.rules {
+		rule.Remove()
+	}
 }
 
 // act does one random thing, and lets a random while pass until the group has moved or not.
@@ -146,7 +159,7 @@ func (p *play) breakJobs() {
 	if p.r.IntN(2) == 0 {
 		f = bigquery.JobFault{Reason: pick(p.r, "backendError", "internalError", "rateLimitExceeded", "accessDenied")}
 	}
-	p.faults.OnJob(bigquery.JobRule{Skip: p.r.IntN(2), Fault: f})
+	p.rules = append(p.rules, p.faults.OnJob(bigquery.JobRule{Skip: p.r.IntN(2), Fault: f}))
 }
 
 // breakRequests loses requests or replies of BigQuery's API.
@@ -155,8 +168,9 @@ func (p *play) breakRequests() {
 	if !f.Drop {
 		f.Status = pick(p.r, 500, 502, 503)
 	}
-	p.faults.OnRequest(bigquery.RequestRule{Op: pick(p.r, "jobs.insert", "jobs.insert", "jobs.get", "tables.get", "tables.insert", "tables.delete"),
-		Phase: pick(p.r, bigquery.Before, bigquery.After), Skip: p.r.IntN(3), Count: 1 + p.r.IntN(2), Fault: f})
+	p.rules = append(p.rules, p.faults.OnRequest(bigquery.RequestRule{
+		Op:    pick(p.r, "jobs.insert", "jobs.insert", "jobs.get", "tables.get", "tables.insert", "tables.delete"),
+		Phase: pick(p.r, bigquery.Before, bigquery.After), Skip: p.r.IntN(3), Count: 1 + p.r.IntN(2), Fault: f}))
 }
 
 // breakCommits answers offset commits with an error: applied all the same (a timeout), for one partition only, or not

@@ -93,9 +93,6 @@ func (b *Buffer) Wait(ctx context.Context) error {
 	}
 }
 
-// Over says whether [Buffer.Wait] would wait.
-func (b *Buffer) Over() bool { return b.budget.over() && b.jobs.Load() > 0 }
-
 // relieve hands over the largest bins of all open batches if memory is short.
 func (b *Buffer) relieve() {
 	if !b.budget.short() || !b.relief.TryLock() {

@@ -131,7 +131,7 @@ func held() (*fakeParts, func()) {
 // fill fills the memory with rows that are as large when encoded.
 func fill(t *testing.T, f *fixture, b *Batch) {
 	r := seeded(t)
-	for n := 0; !f.Over(); n += 100 {
+	for n := 0; !f.budget.over() || f.jobs.Load() == 0; n += 100 { // until Wait would wait
 		var events []event
 		for i := range 100 {
 			e := makeEvent(1, n+i, 0)

@@ -48,7 +48,7 @@ func (d *Driver) finish(ctx context.Context, e *entry) error {
 		if gone := d.failed(e, err, wait); gone {
 			return nil
 		}
-		if !pause(ctx, wait/2+rand.N(wait)) {
+		if !Pause(ctx, wait/2+rand.N(wait)) {
 			return ctx.Err()
 		}
 	}
@@ -161,8 +161,8 @@ func (d *Driver) logCommitted(m *Manifest) {
 		"watermark", m.Watermark, "took", time.Since(m.SealedAt).Round(time.Millisecond))
 }
 
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits; false when ctx ended first.
+func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -28,7 +28,7 @@ type crashCursor struct{ start, pos int64 }
 func (w *crashWorld) runReplica(ctx context.Context, n int) {
 	for ctx.Err() == nil {
 		r := w.draw(fmt.Sprint("replica", n))
-		if !pause(ctx, time.Duration(r.IntN(2000))*time.Millisecond) {
+		if !Pause(ctx, time.Duration(r.IntN(2000))*time.Millisecond) {
 			return
 		}
 		w.runSession(ctx)
@@ -47,7 +47,7 @@ func (w *crashWorld) runSession(ctx context.Context) {
 	})
 	for ctx.Err() == nil && s.turn(ctx) {
 		r := s.draw(s.name + "turn")
-		pause(ctx, 1+time.Duration(r.Int64N(int64(s.plan.Turn))))
+		Pause(ctx, 1+time.Duration(r.Int64N(int64(s.plan.Turn))))
 	}
 	cancel()
 	s.wg.Wait()
@@ -154,7 +154,7 @@ func (s *crashSession) adopt(ctx context.Context, added []TopicPartition) (posit
 	}
 	for {
 		positions, err = s.driver.Assign(ctx, offsets)
-		if err != nil && !errors.Is(err, ErrRejoin) && pause(ctx, 100*time.Millisecond) {
+		if err != nil && !errors.Is(err, ErrRejoin) && Pause(ctx, 100*time.Millisecond) {
 			continue
 		}
 		for t, pos := range positions {

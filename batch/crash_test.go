@@ -86,11 +86,11 @@ func crashRun(t *testing.T, seed uint64) {
 				wg.Go(func() { w.runReplica(ctx, n) })
 			}
 			for limit := time.Now().Add(10 * time.Minute); !w.complete() && time.Now().Before(limit); {
-				pause(ctx, time.Second)
+				Pause(ctx, time.Second)
 			}
 			cancel()
 			wg.Wait()
-			pause(t.Context(), time.Hour) // jobs and requests still on their way
+			Pause(t.Context(), time.Hour) // jobs and requests still on their way
 			require.NoError(t, w.verify())
 		})
 	})

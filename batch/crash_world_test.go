@@ -207,7 +207,7 @@ func (m *crashMember) call(name string, effect func() error) error {
 // slowCall is a call that takes time. It must not be made under the ownership lock: a goroutine that waits for a mutex
 // holds up virtual time.
 func (m *crashMember) slowCall(ctx context.Context, name string, effect func() error) error {
-	if !pause(ctx, 1+time.Duration(m.draw(m.name+name+"time").Int64N(int64(m.plan.Call)))) {
+	if !Pause(ctx, 1+time.Duration(m.draw(m.name+name+"time").Int64N(int64(m.plan.Call)))) {
 		return ctx.Err()
 	}
 	return m.call(name, effect)

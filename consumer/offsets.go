@@ -68,11 +68,7 @@ func (o *Offsets) Commit(ctx context.Context, commits []batch.Commit) error {
 		if !errors.Is(err, kerr.RebalanceInProgress) || errors.Is(err, errPartial) {
 			return err
 		}
-		timer := time.NewTimer(rebalancePause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !batch.Pause(ctx, rebalancePause) {
 			return err
 		}
 	}

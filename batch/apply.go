@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -57,16 +58,25 @@ func (d *Driver) finish(ctx context.Context, e *entry) error {
 
 // applyTables applies all tables of the batch and takes the second half of the double count: BigQuery's own number of
 // rows against that of the parts.
+//
+// The tables are applied side by side: one that waits or fails does not hold up the others.
 func (d *Driver) applyTables(ctx context.Context, m *Manifest) error {
+	errs := make([]error, len(m.Tables))
+	var g sync.WaitGroup
 	for i := range m.Tables {
-		t := &m.Tables[i]
-		rows, err := d.ports.Applier.Apply(ctx, m, t)
-		if err != nil {
-			return fmt.Errorf("apply table %s: %w", t.Target, err)
-		}
-		if rows != t.Rows() {
-			return fmt.Errorf("apply table %s: BigQuery counted %d rows and the parts have %d: %w", t.Target, rows, t.Rows(), ErrMiscount)
-		}
+		g.Go(func() { errs[i] = d.applyTable(ctx, m, &m.Tables[i]) })
+	}
+	g.Wait()
+	return errors.Join(errs...)
+}
+
+func (d *Driver) applyTable(ctx context.Context, m *Manifest, t *Table) error {
+	rows, err := d.ports.Applier.Apply(ctx, m, t)
+	if err != nil {
+		return fmt.Errorf("apply table %s: %w", t.Target, err)
+	}
+	if rows != t.Rows() {
+		return fmt.Errorf("apply table %s: BigQuery counted %d rows and the parts have %d: %w", t.Target, rows, t.Rows(), ErrMiscount)
 	}
 	return nil
 }

@@ -26,7 +26,15 @@ type LoadJob struct {
 type QueryJob struct {
 	JobRef
 	SQL    string
+	Params []Param
 	Labels map[string]string
+}
+
+// Param is the value of @Name in a statement: an int64, a string or a time.Time. Values of records are passed so, for
+// the text of a statement is shown in many places.
+type Param struct {
+	Name  string
+	Value any
 }
 
 // JobResult is what a job that is DONE without error says of itself.

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// ManifestVersion is the version of the manifest format this tidemark writes and reads.
-const ManifestVersion = 1
+// ManifestVersion is the version of the manifest format this tidemark writes. It reads all up to it: version 2 added the
+// persons model, which a reader of version 1 would load straight into the table.
+const ManifestVersion = 2
 
 // ErrManifestVersion means that a newer tidemark wrote the manifest.
 var ErrManifestVersion = errors.New("manifest of a version this tidemark does not know")
@@ -47,6 +48,19 @@ type Contents struct {
 type Table struct {
 	Target Target `json:"target"`
 	Parts  []Part `json:"parts"`
+	// Keys bound the keys of the rows of a merged model.
+	Keys *Keys `json:"keys,omitempty"`
+}
+
+// Keys are the smallest and the largest keys among the rows of a table, so that a MERGE need not read what cannot match.
+// They are values of records and must not be logged. A model without such a key leaves its bounds empty.
+type Keys struct {
+	FirstTeam       int64  `json:"first_team"`
+	LastTeam        int64  `json:"last_team"`
+	FirstPerson     string `json:"first_person,omitempty"`
+	LastPerson      string `json:"last_person,omitempty"`
+	FirstDistinctID string `json:"first_distinct_id,omitempty"`
+	LastDistinctID  string `json:"last_distinct_id,omitempty"`
 }
 
 // Rows returns the number of rows in the parts.
@@ -59,12 +73,17 @@ func (t *Table) Rows() (rows int64) {
 
 // Target is a destination table as it was resolved when the batch was opened.
 type Target struct {
-	Model    string   `json:"model"` // "events"
+	Model    string   `json:"model"` // "events" or "persons"
 	Project  string   `json:"project"`
 	Location string   `json:"location"` // of the dataset; jobs are found only there
 	Dataset  string   `json:"dataset"`
 	Table    string   `json:"table"`
-	Columns  []Column `json:"columns"` // the columns in the parts, by name
+	Columns  []Column `json:"columns"` // the columns that are filled, by name
+	// StatusTable is the table in the dataset that says how far the others are complete, and that merges of one table
+	// conflict on; empty if there is none.
+	StatusTable string `json:"status_table,omitempty"`
+	// RemoveDeleted says that rows of deleted persons leave the table; otherwise they stay and is_deleted says so.
+	RemoveDeleted bool `json:"remove_deleted,omitempty"`
 }
 
 // String returns project.dataset.table.
@@ -98,6 +117,7 @@ type Part struct {
 type Counts struct {
 	Consumed   int64 `json:"consumed"`
 	Duplicates int64 `json:"duplicates"` // same team and uuid earlier in the batch; dropped
+	Superseded int64 `json:"superseded"` // of merged models: the batch has the key in this or a later version; dropped
 	Filtered   int64 `json:"filtered"`   // excluded by the destination's filters
 	Skipped    int64 `json:"skipped"`    // of teams without a destination
 	Rejected   int64 `json:"rejected"`   // not decodable; in the rejects part
@@ -119,8 +139,8 @@ func DecodeManifest(b []byte) (*Manifest, error) {
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("decode manifest: %w", err)
 	}
-	if m.Version != ManifestVersion {
-		return nil, fmt.Errorf("manifest %s: found version %d, know %d: %w", m.ID, m.Version, ManifestVersion, ErrManifestVersion)
+	if m.Version < 1 || m.Version > ManifestVersion {
+		return nil, fmt.Errorf("manifest %s: found version %d, know 1 to %d: %w", m.ID, m.Version, ManifestVersion, ErrManifestVersion)
 	}
 	return m, m.Check()
 }
@@ -142,9 +162,9 @@ func (m *Manifest) Check() error {
 		rejected += p.Rows
 	}
 	c := m.Counts
-	if sum := rows + c.Duplicates + c.Filtered + c.Skipped + c.Rejected; records != c.Consumed || sum != c.Consumed || rejected != c.Rejected+c.Nulled {
-		return fmt.Errorf("manifest %s does not add up: ranges hold %d records and %d were consumed; %d rows + %d duplicates + %d filtered + %d skipped + %d rejected = %d; %d rejects written for %d rejected + %d nulled: %w",
-			m.ID, records, c.Consumed, rows, c.Duplicates, c.Filtered, c.Skipped, c.Rejected, sum, rejected, c.Rejected, c.Nulled, ErrMiscount)
+	if sum := rows + c.Duplicates + c.Superseded + c.Filtered + c.Skipped + c.Rejected; records != c.Consumed || sum != c.Consumed || rejected != c.Rejected+c.Nulled {
+		return fmt.Errorf("manifest %s does not add up: ranges hold %d records and %d were consumed; %d rows + %d duplicates + %d superseded + %d filtered + %d skipped + %d rejected = %d; %d rejects written for %d rejected + %d nulled: %w",
+			m.ID, records, c.Consumed, rows, c.Duplicates, c.Superseded, c.Filtered, c.Skipped, c.Rejected, sum, rejected, c.Rejected, c.Nulled, ErrMiscount)
 	}
 	return nil
 }

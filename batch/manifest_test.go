@@ -20,6 +20,8 @@ func goldenManifest(t testing.TB) *Manifest {
 	at := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 	target := Target{Model: "events", Project: "acme", Location: "EU", Dataset: "posthog", Table: "events",
 		Columns: []Column{{"uuid", "STRING"}, {"properties", "JSON"}, {"timestamp", "TIMESTAMP"}}}
+	persons := Target{Model: "persons", Project: "acme", Location: "EU", Dataset: "posthog", Table: "persons", RemoveDeleted: true,
+		StatusTable: "tidemark_status", Columns: []Column{{"team_id", "INT64"}, {"distinct_id", "STRING"}}}
 	return &Manifest{
 		Version: ManifestVersion, ID: id, Group: "tidemark", Reason: "boundary",
 		Period: PeriodAt(at.Add(-time.Minute), time.Hour), SealedAt: at.Add(10 * time.Second), Oldest: at.Add(-time.Hour),
@@ -27,14 +29,17 @@ func goldenManifest(t testing.TB) *Manifest {
 		Ranges: []Range{
 			{TopicPartition{"clickhouse_events_json", 0}, 100, 160, 59, at},
 			{TopicPartition{"clickhouse_events_json", 1}, 7, 7, 0, at.Add(-time.Second)},
+			{TopicPartition{"clickhouse_person", 0}, 0, 3, 3, at},
 		},
 		Contents: Contents{
 			Tables: []Table{{Target: target, Parts: []Part{
 				{Object: PartObject("tidemark", id, "events", 2, 0), Team: 2, Rows: 50, Bytes: 4096, CRC32C: 0xdeadbeef},
 				{Object: PartObject("tidemark", id, "events", 3, 1), Team: 3, Rows: 5, Bytes: 512, CRC32C: 1},
+			}}, {Target: persons, Keys: &Keys{FirstTeam: 2, LastTeam: 2, FirstPerson: "01", LastPerson: "09"}, Parts: []Part{
+				{Object: PartObject("tidemark", id, "persons", 2, 0), Team: 2, Rows: 2, Bytes: 40, CRC32C: 3},
 			}}},
 			Rejects: []Part{{Object: RejectsObject("tidemark", id, 0), Rows: 3, Bytes: 300, CRC32C: 2}},
-			Counts:  Counts{Consumed: 59, Duplicates: 1, Rejected: 3},
+			Counts:  Counts{Consumed: 62, Duplicates: 1, Superseded: 1, Rejected: 3},
 		},
 	}
 }
@@ -63,6 +68,7 @@ func TestManifest_RefusesWhatDoesNotAddUp(t *testing.T) {
 		"a record too many":          func(m *Manifest) { m.Ranges[0].Records++ },
 		"a reject that is not kept":  func(m *Manifest) { m.Rejects[0].Rows-- },
 		"a duplicate too many":       func(m *Manifest) { m.Counts.Duplicates++ },
+		"a superseded one too many":  func(m *Manifest) { m.Counts.Superseded++ },
 		"an unaccounted nulled copy": func(m *Manifest) { m.Counts.Nulled++ },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +86,16 @@ func TestDecodeManifest_RefusesANewerVersion(t *testing.T) {
 	require.NoError(t, err)
 	_, err = DecodeManifest(b)
 	require.ErrorIs(t, err, ErrManifestVersion)
+}
+
+// A batch that was sealed before an upgrade is finished after it.
+func TestDecodeManifest_ReadsTheVersionBefore(t *testing.T) {
+	b, err := os.ReadFile("testdata/manifest-v1.json")
+	require.NoError(t, err)
+	m, err := DecodeManifest(b)
+	require.NoError(t, err)
+	require.Equal(t, 1, m.Version)
+	require.EqualValues(t, 55, m.Tables[0].Rows())
 }
 
 func FuzzDecodeManifest(f *testing.F) {

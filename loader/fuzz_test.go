@@ -75,7 +75,7 @@ func FuzzEncode(f *testing.F) {
 			}
 		}
 		schema := model.Schema(allTypes())
-		data, err := encode(schema, build(schema, rows, r), compress.Codecs.Zstd)
+		data, err := new(encoder).encode(schema, build(schema, rows, r), compress.Codecs.Zstd)
 		require.NoError(t, err)
 		requireRows(t, schema, rows, data)
 	})

@@ -147,6 +147,45 @@ func TestEncode_BytesDependOnTheRowsOnly(t *testing.T) {
 	wg.Wait()
 }
 
+func TestEncode_BytesDoNotDependOnHowRowsAreCut(t *testing.T) {
+	p := testParts(t, zstdName)
+	want, err := p.Encode(testSchema(), testRecords(t, 1, 9000, 9000)) // of several pages
+	require.NoError(t, err)
+	for _, cut := range []int{7, 1000, 8999} {
+		got, err := p.Encode(testSchema(), testRecords(t, 1, 9000, cut))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), cut)
+	}
+}
+
+func TestEncode_DictionariesOfAllWidths(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "distinct_id", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
+	for _, distinct := range []int{1, 2, 3, 255, 257, 20_000, 58_000} { // the last are too many for a dictionary
+		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		text := b.Field(0).(*array.StringBuilder)
+		for i := range 60_000 {
+			if i%1000 < 3 { // a run of NULL
+				text.AppendNull()
+			} else if i%7000 < 3000 { // a run of one value
+				text.Append("same")
+			} else {
+				text.Append(fmt.Sprintf("a rather long value %40d", i%distinct))
+			}
+		}
+		rec := b.NewRecord()
+		b.Release()
+		data, err := testParts(t, zstdName).Encode(schema, []arrow.Record{rec})
+		require.NoError(t, err)
+		table, err := pqarrow.ReadTable(t.Context(), bytes.NewReader(data), nil, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+		require.NoError(t, err)
+		want := arrow.NewChunked(rec.Column(0).DataType(), []arrow.Array{rec.Column(0)})
+		require.True(t, array.ChunkedEqual(want, table.Column(0).Data()), distinct)
+		want.Release()
+		table.Release()
+		rec.Release()
+	}
+}
+
 func TestEncode_FreesAllButTheBytes(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -13,6 +14,8 @@ import (
 type Parts struct {
 	store ObjectStore
 	codec compress.Compression
+
+	encoders sync.Pool // of *encoder
 }
 
 // NewParts returns a writer into store.
@@ -30,7 +33,12 @@ func NewParts(cfg Config, store ObjectStore) (*Parts, error) {
 // Encode returns the Parquet file of the records, which all have the schema. It keeps nothing of them; the caller owns
 // the bytes. It is apart from [Parts.Store] so that the records' memory is free while the bytes are on their way.
 func (p *Parts) Encode(schema *arrow.Schema, recs []arrow.Record) ([]byte, error) {
-	return encode(schema, recs, p.codec)
+	e, _ := p.encoders.Get().(*encoder)
+	if e == nil {
+		e = &encoder{page: make([]byte, 0, pageBytes+pageBytes/16)}
+	}
+	defer p.encoders.Put(e)
+	return e.encode(schema, recs, p.codec)
 }
 
 // Store uploads an encoded part and describes it. It retries transient errors until ctx ends and is safe to repeat.

@@ -8,10 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-
 	"tidemark/batch"
-	"tidemark/model"
 )
 
 const (
@@ -34,11 +31,9 @@ var (
 // Opening is what a batch is opened with.
 type Opening struct {
 	ID         batch.ID
-	Prefix     string       // of object names
-	IngestedAt time.Time    // value of bq_ingested_timestamp
-	Target     batch.Target // of the rows
-	// Columns of the rows, in the order of the parts.
-	Columns []model.Selected
+	Prefix     string    // of object names
+	IngestedAt time.Time // value of bq_ingested_timestamp
+	Events     Table
 	// Wants says whether a team has a destination; the records of others are skipped. It is called concurrently, for
 	// every record of a team that has no rows yet, so it should only look up.
 	Wants func(team int64) bool
@@ -51,9 +46,7 @@ type Batch struct {
 	id          batch.ID
 	prefix      string
 	ingestedAt  int64 // microseconds
-	target      batch.Target
-	columns     []model.Selected
-	schema      *arrow.Schema
+	events      *sheet
 	wants       func(int64) bool
 	deduplicate bool
 
@@ -61,7 +54,6 @@ type Batch struct {
 	rejects   rejects
 	days      days
 	handed    atomic.Int64 // parts handed over
-	shared    atomic.Int64 // of them, those of several teams
 	fixed     atomic.Int64 // bytes that only the end of the batch frees
 	sealed    atomic.Bool
 	discarded atomic.Bool
@@ -85,17 +77,17 @@ type tally struct {
 type storedPart struct {
 	batch.Part
 	number int
-	reject bool
+	sheet  *sheet
 }
 
 // Open starts a batch. It uses next to no memory before the first record.
 func (b *Buffer) Open(o Opening) *Batch {
 	n := &Batch{
-		buffer: b, id: o.ID, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), target: o.Target, columns: o.Columns,
-		schema: model.Schema(o.Columns), wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
+		buffer: b, id: o.ID, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events),
+		wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
 		gone: make(chan struct{}),
 	}
-	n.rejects.bin = bin{batch: n, schema: b.rejects, reject: true}
+	n.rejects.bin = bin{batch: n, sheet: &sheet{reject: true, schema: b.rejects}}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.open = append(b.open, n)
@@ -134,7 +126,7 @@ func (b *Batch) team(id int64) *team {
 			return nil
 		}
 		b.fix(teamBytes)
-		return &team{bin: bin{batch: b, team: id, schema: b.schema}}
+		return &team{bin: bin{batch: b, team: id, sheet: b.events}}
 	})
 }
 
@@ -152,7 +144,7 @@ func (b *Batch) enqueue(j *job) {
 	b.mu.Lock()
 	b.pending++
 	b.mu.Unlock()
-	if !j.reject {
+	if !j.sheet.reject {
 		b.handed.Add(1)
 	}
 	b.buffer.jobs.Add(1)
@@ -168,7 +160,7 @@ func (b *Batch) ended(j *job, part batch.Part, err error) {
 		b.err = err
 	}
 	if err == nil && part.Object != "" {
-		b.stored = append(b.stored, storedPart{part, j.number, j.reject})
+		b.stored = append(b.stored, storedPart{part, j.number, j.sheet})
 	}
 	b.changed.broadcast()
 }

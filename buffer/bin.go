@@ -3,8 +3,6 @@ package buffer
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/apache/arrow/go/v17/arrow"
 )
 
 // cause is why rows are handed over; it is a metric label.
@@ -18,10 +16,9 @@ const (
 
 // bin collects the rows of one kind of part: a team's, or the rejects.
 type bin struct {
-	batch  *Batch
-	team   int64
-	reject bool // no team, but the rejects
-	schema *arrow.Schema
+	batch *Batch
+	sheet *sheet
+	team  int64 // 0: rejects
 
 	// size is that of rows, for finding the largest bin without its lock.
 	size atomic.Int64
@@ -34,7 +31,7 @@ type bin struct {
 // reserve makes room for a row of size bytes; fresh says that the builder is a new one. n.mu is held.
 func (n *bin) reserve(size int64) (fresh bool) {
 	if n.rows == nil {
-		n.rows, fresh = newRows(&n.batch.buffer.budget, n.schema), true
+		n.rows, fresh = newRows(&n.batch.buffer.budget, n.sheet.schema), true
 	}
 	n.rows.reserve(size)
 	return fresh
@@ -51,7 +48,7 @@ func (n *bin) appended() {
 // flush hands the rows over. n.mu is held.
 func (n *bin) flush(c cause) {
 	if r := n.take(); r != nil {
-		n.batch.enqueue(&job{batch: n.batch, team: n.team, reject: n.reject, number: n.parts, schema: n.schema, rows: []*rows{r}, cause: c})
+		n.batch.enqueue(&job{batch: n.batch, sheet: n.sheet, team: n.team, number: n.parts, rows: []*rows{r}, cause: c})
 		n.parts++
 	}
 }

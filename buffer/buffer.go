@@ -99,19 +99,19 @@ func (b *Buffer) relieve() {
 		return
 	}
 	defer b.relief.Unlock()
-	small := map[*Batch]*shared{}
+	small := map[*sheet]*shared{}
 	for _, bin := range b.largest() {
 		if b.budget.relieved() {
 			break
 		}
-		if bin.reject || bin.size.Load() >= sharedBelow {
+		if bin.sheet.reject || bin.size.Load() >= sharedBelow {
 			bin.handOver(causeBudget)
 			continue
 		}
-		if small[bin.batch] == nil {
-			small[bin.batch] = &shared{batch: bin.batch, target: int64(b.cfg.PartSize), cause: causeBudget}
+		if small[bin.sheet] == nil {
+			small[bin.sheet] = &shared{batch: bin.batch, sheet: bin.sheet, target: int64(b.cfg.PartSize), cause: causeBudget}
 		}
-		small[bin.batch].add(bin)
+		small[bin.sheet].add(bin)
 	}
 	for _, s := range small {
 		s.flush()

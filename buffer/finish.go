@@ -64,7 +64,7 @@ func (b *Batch) handOverTails() {
 		}
 		return
 	}
-	s := &shared{batch: b, target: max(int64(b.buffer.cfg.PartSize), total/maxTails), cause: causeSeal}
+	s := &shared{batch: b, sheet: b.events, target: max(int64(b.buffer.cfg.PartSize), total/maxTails), cause: causeSeal}
 	for _, tail := range tails {
 		s.add(tail)
 	}
@@ -82,9 +82,9 @@ func (b *Batch) contents() (batch.Contents, bool) {
 		return cmp.Or(cmp.Compare(x.Team, y.Team), cmp.Compare(x.number, y.number))
 	})
 	contents := batch.Contents{Counts: b.tally.Counts}
-	table := batch.Table{Target: b.target}
+	table := batch.Table{Target: b.events.Target}
 	for _, p := range b.stored {
-		if p.reject {
+		if p.sheet.reject {
 			contents.Rejects = append(contents.Rejects, p.Part)
 		} else {
 			table.Parts = append(table.Parts, p.Part)

@@ -139,8 +139,8 @@ func columns() (cols []model.Selected) {
 func (f *fixture) batch(cols []model.Selected) *Batch {
 	now := time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC)
 	return f.Open(Opening{
-		ID: batch.NewID(now), Prefix: "tm", IngestedAt: now, Columns: cols,
-		Target: batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events"},
+		ID: batch.NewID(now), Prefix: "tm", IngestedAt: now,
+		Events: Table{batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events"}, cols},
 		Wants:  func(team int64) bool { return team < 1_000 },
 	})
 }

@@ -13,10 +13,9 @@ import (
 // job is one part on its way: first rows, then bytes.
 type job struct {
 	batch  *Batch
+	sheet  *sheet
 	team   int64 // 0: rejects, or rows of several teams
-	reject bool
-	number int // of the team's part
-	schema *arrow.Schema
+	number int   // of the team's part
 	cause  cause
 
 	rows  []*rows
@@ -25,13 +24,7 @@ type job struct {
 }
 
 // object names the part.
-func (j *job) object() string {
-	b := j.batch
-	if j.reject {
-		return batch.RejectsObject(b.prefix, b.id, j.number)
-	}
-	return batch.PartObject(b.prefix, b.id, b.target.Model, j.team, j.number)
-}
+func (j *job) object() string { return j.sheet.object(j.batch, j.team, j.number) }
 
 // release frees what the job holds.
 func (j *job) release() {
@@ -75,7 +68,7 @@ func (b *Buffer) encodeJob(_ context.Context, j *job) error {
 		recs = append(recs, r.records...)
 		j.count += r.count
 	}
-	data, err := b.parts.Encode(j.schema, recs)
+	data, err := b.parts.Encode(j.sheet.schema, recs)
 	j.release()
 	b.wake()
 	if err != nil {

@@ -47,7 +47,7 @@ func TestBatch_FinishWaitsForRowsThatAreBeingHandedOver(t *testing.T) {
 	require.NoError(t, b.Append(t.Context(), poll(makeEvent(1, 1, 10), makeEvent(2, 2, 10))))
 	// Memory pressure is half-way through: it has taken the rows and not yet made a part of them.
 	f.relief.Lock()
-	s := &shared{batch: b, target: 1 << 20, cause: causeBudget}
+	s := &shared{batch: b, sheet: b.events, target: 1 << 20, cause: causeBudget}
 	for _, bin := range b.nonEmpty() {
 		s.add(bin)
 	}

@@ -2,12 +2,13 @@ package buffer
 
 // sharedBelow is the size below which bins that memory pressure hands over share a part. A part costs about a
 // millisecond and an upload however small it is, and a load job takes 10,000 of them; with very many teams, one part
-// each would seal a batch every few seconds. All rows of a batch go into one table, so parts may mix teams.
+// each would seal a batch every few seconds. All rows of a sheet go into one table, so its parts may mix teams.
 const sharedBelow = 1 << 20
 
-// shared gathers the rows of several bins of one batch into parts of team 0.
+// shared gathers the rows of several bins of one sheet into parts of team 0.
 type shared struct {
 	batch  *Batch
+	sheet  *sheet
 	target int64 // size of a part
 	cause  cause
 	rows   []*rows
@@ -32,7 +33,7 @@ func (s *shared) flush() {
 	if len(s.rows) == 0 {
 		return
 	}
-	number := int(s.batch.shared.Add(1)) - 1
-	s.batch.enqueue(&job{batch: s.batch, number: number, schema: s.batch.schema, rows: s.rows, cause: s.cause})
+	number := int(s.sheet.shared.Add(1)) - 1
+	s.batch.enqueue(&job{batch: s.batch, sheet: s.sheet, number: number, rows: s.rows, cause: s.cause})
 	s.rows, s.size = nil, 0
 }

@@ -53,7 +53,7 @@ func (t *team) append(e *model.Event, src *model.Source) outcome {
 		}
 	}
 	if t.reserve(int64(e.Size())) {
-		t.appender = model.NewEventAppender(t.rows.builder, b.columns)
+		t.appender = model.NewEventAppender(t.rows.builder, b.events.Columns)
 	}
 	withheld := t.appender.Append(e, src, b.ingestedAt)
 	t.appended()

@@ -39,7 +39,7 @@ func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (c
 	} else {
 		o.last.Store(&res)
 	}
-	return o.buffer.Open(buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Target: res.Target, Columns: res.Columns, Wants: o.dest.Wants}), nil
+	return o.buffer.Open(buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Events: buffer.Table{Target: res.Target, Columns: res.Columns}, Wants: o.dest.Wants}), nil
 }
 
 // Wait implements consumer.Buffers.

@@ -30,6 +30,8 @@ func function(upper string) (duck string, ok bool) {
 		return "suffix", true
 	case "SUBSTRING":
 		return "substr", true
+	case "BYTE_LENGTH":
+		return "strlen", true
 	case "ARRAY_LENGTH":
 		return "len", true
 	case "ARRAY_REVERSE":
@@ -38,7 +40,7 @@ func function(upper string) (duck string, ok bool) {
 		return "regexp_matches", true
 	case "ARRAY_CONCAT", "ARRAY_TO_STRING", "CONCAT", "DATE", "DATE_ADD", "DATE_DIFF", "DATE_SUB", "DATE_TRUNC", "DIV",
 		"GENERATE_UUID", "GREATEST", "JSON_EXTRACT_SCALAR", "JSON_QUERY", "JSON_VALUE", "LAX_BOOL", "LAX_FLOAT64",
-		"LAX_INT64", "LAX_STRING", "LEAST", "MOD", "PARSE_JSON", "SAFE_DIVIDE", "TIMESTAMP", "TIMESTAMP_ADD", "TIMESTAMP_DIFF",
+		"LAX_INT64", "LAX_STRING", "LEAST", "MOD", "PARSE_JSON", "SAFE_DIVIDE", "SHA256", "TIMESTAMP", "TIMESTAMP_ADD", "TIMESTAMP_DIFF",
 		"TIMESTAMP_MICROS", "TIMESTAMP_MILLIS", "TIMESTAMP_SECONDS", "TIMESTAMP_SUB", "TIMESTAMP_TRUNC",
 		"TO_JSON", "TO_JSON_STRING", "UNIX_MICROS", "UNIX_MILLIS", "UNIX_SECONDS":
 		return "bq_" + strings.ToLower(upper), true
@@ -67,6 +69,7 @@ func macros() []string {
 		{"safe_divide(a, b)", "CASE WHEN b = 0 THEN NULL ELSE a / b END"},
 		{"div(a, b)", "CASE WHEN b = 0 THEN error('division by zero: ' || a || ' / 0') ELSE a // b END"},
 		{"mod(a, b)", "CASE WHEN b = 0 THEN error('division by zero: MOD') ELSE a % b END"},
+		{"sha256(x)", "unhex(sha256(x))"},
 		{"generate_uuid()", "CAST(uuid() AS VARCHAR)"},
 		{"array_concat(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_concat(a, b) END"},
 		{"array_to_string(a, separator)", "array_to_string(a, separator)"},

@@ -1,6 +1,7 @@
 package bigquery
 
 import (
+	"crypto/sha256"
 	"math/big"
 	"net/http"
 	"testing"
@@ -70,6 +71,9 @@ func functionCases() map[string]client.Value {
 		`CONCAT('a', 'b', 'c')`:                 "abc",
 		`'a' || 'b'`:                            "ab",
 		`IF(1 > 2, 'a', 'b')`:                   "b",
+		`BYTE_LENGTH('\u00e9')`:                 int64(2),
+		`CAST(2 < 3 AS STRING)`:                 "true",
+		`SHA256('')`:                            sha256Of(""),
 		`IFNULL(NULL, 'x')`:                     "x",
 		`COALESCE(NULL, 2)`:                     int64(2),
 		`SAFE_DIVIDE(1, 0)`:                     nil,
@@ -95,6 +99,11 @@ func functionCases() map[string]client.Value {
 		`0x10`:                                                                    int64(16),
 		`UPPER('a') = 'A' AND NOT FALSE`:                                          true,
 	}
+}
+
+func sha256Of(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
+	return sum[:]
 }
 
 // TestQuery_RefusesWhatMeansSomethingElse has statements that DuckDB would run.

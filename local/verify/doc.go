@@ -1,7 +1,7 @@
 // Package verify proves, after the fact, that a table holds a topic exactly once.
 //
 // It reads the whole topic and the whole table through plain clients, folds the
-// messages in the simplest way that is right (encoding/json, one map per level),
+// messages in the simplest way that is right (a JSON library, one pass per level),
 // and compares row by row. It shares no code with tidemark on purpose: an error
 // in the decoder must not be made twice.
 //
@@ -23,5 +23,8 @@
 // refuse: an escaped lone surrogate equals U+FFFD, and a raw control character
 // inside a string equals its escape.
 //
-// Memory is 64 bytes per message: values are compared by SHA-256.
+// Values are compared by SHA-256, so that memory is 64 bytes per message. BigQuery
+// makes the hash of a row, over the texts of all columns that are checked, and
+// only rows whose hash is not the message's are read, to compare what they mean.
+// Tables with JSON columns are read whole.
 package verify

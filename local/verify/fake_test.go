@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -79,7 +80,7 @@ func (w *warehouse) page(rw http.ResponseWriter, id, page int) {
 	_ = json.NewEncoder(rw).Encode(reply)
 }
 
-// answer recognises the three queries.
+// answer recognises the four queries.
 func (w *warehouse) answer(sql string) func(page int) map[string]any {
 	integer := func(name string) *bigquery.FieldSchema {
 		return &bigquery.FieldSchema{Name: name, Type: bigquery.IntegerFieldType}
@@ -95,9 +96,19 @@ func (w *warehouse) answer(sql string) func(page int) map[string]any {
 	if err != nil {
 		panic(err)
 	}
-	var selected bigquery.Schema
-	selected = append(selected, integer("_kafka_offset"))
+	selected := bigquery.Schema{integer("_kafka_offset")}
 	c, _ := NewColumns(w.schema)
+	var rows [][]bigquery.Value
+	if strings.Contains(sql, "SHA256(") {
+		for _, r := range w.rows {
+			if int(r.Partition) == partition {
+				values := c.cells(r.Values)
+				sum := c.digest(&values).sum
+				rows = append(rows, []bigquery.Value{r.Offset, base64.StdEncoding.EncodeToString(sum[:])})
+			}
+		}
+		return w.pages(append(selected, &bigquery.FieldSchema{Name: "f0_", Type: bigquery.BytesFieldType}), rows)
+	}
 	for _, name := range c.Names() {
 		for _, field := range w.schema {
 			if field.Name == name {
@@ -105,7 +116,6 @@ func (w *warehouse) answer(sql string) func(page int) map[string]any {
 			}
 		}
 	}
-	var rows [][]bigquery.Value
 	for _, r := range w.rows {
 		if int(r.Partition) == partition {
 			rows = append(rows, append([]bigquery.Value{r.Offset}, r.Values...))

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"time"
@@ -32,8 +33,9 @@ type partition struct {
 	number  int32
 	start   int64
 	entries []entry
-	beyond  []int64 // offsets of rows behind the range
-	report  Report  // of the rows
+	beyond  []int64        // offsets of rows behind the range
+	unequal map[int64]bool // offsets of rows whose sum differs, and whether their values were compared
+	report  Report         // of the rows
 	first   finding
 }
 
@@ -73,7 +75,7 @@ func NewFold(columns Columns, maxBytes int, skip func(team int64, event string) 
 // Range announces the messages [start, end) of the next partition, from 0 on.
 func (f *Fold) Range(start, end int64) {
 	f.partitions = append(f.partitions, &partition{
-		number: int32(len(f.partitions)), start: start, entries: make([]entry, max(end-start, 0)),
+		number: int32(len(f.partitions)), start: start, entries: make([]entry, max(end-start, 0)), unequal: map[int64]bool{},
 	})
 }
 
@@ -96,48 +98,84 @@ func (f *Fold) Message(partition int32, offset int64, at time.Time, value []byte
 
 // Row adds a row of the table.
 func (f *Fold) Row(row Row) {
-	if row.Partition < 0 || int(row.Partition) >= len(f.partitions) {
-		f.Unplaced(1)
-		return
+	if p, e := f.place(row.Partition, row.Offset); e != nil {
+		f.compare(p, e, row)
 	}
-	p := f.partitions[row.Partition]
-	p.report.Events++
-	index := row.Offset - p.start
-	switch {
-	case row.Offset < 0:
-		p.report.Extra++
-		p.note(row.Offset, "row without a message")
-		return
-	case index < 0:
-		p.report.Expired++
-		return
-	case index >= int64(len(p.entries)):
-		p.beyond = append(p.beyond, row.Offset)
-		return
-	}
-	f.compare(p, &p.entries[index], row)
 }
 
-// compare checks a row against the message at its offset.
-func (f *Fold) compare(p *partition, e *entry, row Row) {
-	if e.rows < math.MaxUint8 {
-		e.rows++
+// summed adds a row of which only the sum is known. If it is not the message's,
+// the row's offset is among unequal, and its values are still to be compared.
+func (f *Fold) summed(partition int32, offset int64, sum []byte) {
+	if p, e := f.place(partition, offset); e != nil && !bytes.HasPrefix(sum, e.digest.sum[:]) {
+		p.unequal[offset] = false
 	}
+}
+
+// values compares a row that summed has added. It passes over those that it has
+// found equal.
+func (f *Fold) values(row Row) {
+	p := f.partitions[row.Partition]
+	if _, wanted := p.unequal[row.Offset]; wanted {
+		p.unequal[row.Offset] = true
+		f.compare(p, &p.entries[row.Offset-p.start], row)
+	}
+}
+
+// vanished reports rows that differed and were not there any more to be compared.
+func (f *Fold) vanished(partition int32) {
+	p := f.partitions[partition]
+	for offset, compared := range p.unequal {
+		if !compared {
+			p.report.Different++
+			p.note(offset, "row differs, and was gone when it was read again")
+		}
+	}
+}
+
+// place counts a row, and returns the message that it is to be compared with; none
+// if where it comes from is fault enough.
+func (f *Fold) place(number int32, offset int64) (*partition, *entry) {
+	if number < 0 || int(number) >= len(f.partitions) {
+		f.Unplaced(1)
+		return nil, nil
+	}
+	p := f.partitions[number]
+	p.report.Events++
+	index := offset - p.start
+	switch {
+	case offset < 0:
+		p.report.Extra++
+		p.note(offset, "row without a message")
+		return nil, nil
+	case index < 0:
+		p.report.Expired++
+		return nil, nil
+	case index >= int64(len(p.entries)):
+		p.beyond = append(p.beyond, offset)
+		return nil, nil
+	}
+	e := &p.entries[index]
+	e.rows = min(e.rows, math.MaxUint8-1) + 1
 	switch e.state {
 	case stateEvent:
 	case stateGap:
 		p.report.Extra++
-		p.note(row.Offset, "row without a message")
-		return
+		p.note(offset, "row without a message")
+		return nil, nil
 	default:
 		p.report.Extra++
-		p.note(row.Offset, "row of a message that does not belong in the table")
-		return
+		p.note(offset, "row of a message that does not belong in the table")
+		return nil, nil
 	}
 	if e.rows > 1 {
 		p.report.Duplicated++
-		p.note(row.Offset, "uuid %s: row %d of one message", e.uuid, e.rows)
+		p.note(offset, "uuid %s: row %d of one message", e.uuid, e.rows)
 	}
+	return p, e
+}
+
+// compare checks a row's values against those of the message at its offset.
+func (f *Fold) compare(p *partition, e *entry, row Row) {
 	values := f.columns.cells(row.Values)
 	if d := f.columns.digest(&values); d != e.digest {
 		p.report.Different++

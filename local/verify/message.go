@@ -1,22 +1,16 @@
 package verify
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
 // errRejected is why a message is not an event.
 var errRejected = errors.New("no event")
-
-// members is a JSON object. A map, unlike a struct, tells "event" from "EVENT",
-// and keeps the last of members with one name.
-type members map[string]json.RawMessage
 
 // identity is what makes two messages repeats of each other.
 type identity struct {
@@ -29,12 +23,14 @@ type identity struct {
 func (c Columns) decode(value []byte, at time.Time, maxBytes int) (identity, cells, error) {
 	var id identity
 	var out cells
-	var m members
-	if len(value) > maxBytes || json.Unmarshal(value, &m) != nil || m == nil {
+	if len(value) > maxBytes {
 		return id, out, errRejected
 	}
-	var err error
-	if id.team, err = strconv.ParseInt(plain(m["team_id"]), 10, 64); err != nil || id.team <= 0 {
+	m, err := parse(value, messageMembers())
+	if err != nil {
+		return id, out, errRejected
+	}
+	if id.team, err = strconv.ParseInt(plain(m.get("team_id")), 10, 64); err != nil || id.team <= 0 {
 		return id, out, errRejected
 	}
 	text, ok := m.text("uuid")
@@ -66,30 +62,17 @@ func (c Columns) fill(out *cells, m members) {
 	if out[colCreatedAt] = micros(created); !ok {
 		out[colCreatedAt] = cell{null: true}
 	}
-	out[colHistorical].text = strconv.FormatBool(string(m["historical_migration"]) == "true")
+	out[colHistorical].text = strconv.FormatBool(string(m.get("historical_migration")) == "true")
 
 	properties, _ := m.text("properties")
 	person, _ := m.text("person_properties")
-	var p members
-	_ = json.Unmarshal([]byte(properties), &p) // an event may lack properties that are an object
+	p, _ := parse([]byte(properties), propertyMembers()) // an event may lack properties that are an object
 	ip, _ := p.text("$ip")
 	out[colIP] = cell{text: ip, null: ip == ""}
 	out[colProperties] = c.documentCell(colProperties, properties)
-	out[colSet] = c.documentCell(colSet, document(p["$set"]))
-	out[colSetOnce] = c.documentCell(colSetOnce, document(p["$set_once"]))
+	out[colSet] = c.documentCell(colSet, document(p.get("$set")))
+	out[colSetOnce] = c.documentCell(colSetOnce, document(p.get("$set_once")))
 	out[colPersonProperties] = c.documentCell(colPersonProperties, person)
-}
-
-// text returns a member that is a string; ok is false for anything else.
-func (m members) text(name string) (text string, ok bool) {
-	raw := m[name]
-	if len(raw) == 0 || raw[0] != '"' {
-		return "", false
-	}
-	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		return string(raw[1 : len(raw)-1]), true // what Unmarshal would return, in half the time
-	}
-	return text, json.Unmarshal(raw, &text) == nil
 }
 
 // time returns a member that is a time, in ClickHouse's or RFC 3339's form,
@@ -108,7 +91,7 @@ func (m members) time(name string) (time.Time, bool) {
 }
 
 // plain returns a number's digits, also of a number in quotes.
-func plain(raw json.RawMessage) string {
+func plain(raw jsontext.Value) string {
 	if n := len(raw); n >= 2 && raw[0] == '"' {
 		return string(raw[1 : n-1])
 	}
@@ -116,7 +99,7 @@ func plain(raw json.RawMessage) string {
 }
 
 // document is the text of a nested document; null is none.
-func document(raw json.RawMessage) string {
+func document(raw jsontext.Value) string {
 	if string(raw) == "null" {
 		return ""
 	}

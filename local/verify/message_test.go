@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -65,4 +66,31 @@ func TestDecode_ExtractsValues(t *testing.T) {
 		colElements: {text: "e"}, colElementsChain: {text: "e"}, colPersonID: {text: "p"}, colPersonMode: {null: true},
 		colPersonProperties: {null: true}, colHistorical: {text: "true"},
 	}, got)
+}
+
+func TestParse_IsWhatEncodingJSONReadsIntoAMap(t *testing.T) {
+	names := []string{"a", "é"}
+	for _, text := range []string{
+		`{"a":1,"b":2,"a":"x"}`, `{"\u0061":[1,{"a":2}]}`, `{"\u00e9":1}`, "{\"\xff\":1}", `{"\ud83d":1}`, `{"":{}}`, ` { "a" : "\ud83d\u0000\/" } `,
+		"{\"a\":\"x\xffy\"}", `{"a":"\ud83d\ude00"}`, `{"a":"\udc00\ud83dz"}`, `{}`, `null`, `[]`, `"a"`, `{"a"}`, `{"a":}`, `{"a":01}`, `{"a":1}}`, `{"a":1} {}`,
+		`{"a":1,}`, `{"a":"` + "\n" + `"}`, `{"a":"\x"}`, `{"a":tru}`, `{a:1}`, `{"a":1`, `{"a":-}`, `{"a":1e}`, ``, `{"b":"`, `{"b":[}`, "\ufeff{}",
+	} {
+		var want map[string]json.RawMessage
+		err := json.Unmarshal([]byte(text), &want)
+		got, parseErr := parse([]byte(text), names)
+		if err != nil || want == nil {
+			require.Error(t, parseErr, "%q", text)
+			continue
+		}
+		require.NoError(t, parseErr, "%q", text)
+		for _, name := range names {
+			require.Equal(t, string(want[name]), string(got.get(name)), "%q in %q", name, text)
+			var value any
+			_ = json.Unmarshal(want[name], &value)
+			wantText, wantOK := value.(string)
+			gotText, ok := got.text(name)
+			require.Equal(t, wantText, gotText, "%q in %q", name, text)
+			require.Equal(t, wantOK, ok, "%q in %q", name, text)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"cloud.google.com/go/bigquery"
@@ -63,9 +64,63 @@ func (t *tableReader) fold(ctx context.Context, f *Fold) error {
 	return nil
 }
 
+// foldPartition has BigQuery hash the rows, and reads only those whose hash is not
+// the message's: some texts differ and yet mean the same. Where BigQuery cannot
+// hash, it reads all.
 func (t *tableReader) foldPartition(ctx context.Context, f *Fold, partition int32) error {
-	sql := fmt.Sprintf("SELECT `_kafka_offset`, `%s` FROM %s WHERE `_kafka_topic` = @topic AND `_kafka_partition` = %d AND `_kafka_offset` IS NOT NULL",
-		strings.Join(f.columns.Names(), "`, `"), t.name, partition)
+	sum := f.columns.digestSQL()
+	if sum == "" {
+		return t.eachRow(ctx, f, partition, "", f.Row)
+	}
+	err := t.each(ctx, t.selectSQL(sum, partition), func(offset int64, values []bigquery.Value) error {
+		bytes, ok := values[0].([]byte)
+		if !ok {
+			return fmt.Errorf("SHA256 is a %T; want BYTES", values[0])
+		}
+		f.summed(partition, offset, bytes)
+		return nil
+	})
+	unequal := f.partitions[partition].unequal
+	if err != nil || len(unequal) == 0 {
+		return err
+	}
+	defer f.vanished(partition)
+	return t.eachRow(ctx, f, partition, condition(unequal), f.values)
+}
+
+// listed is how many offsets a query names: BigQuery allows a text of 1 MB
+// (docs.cloud.google.com/bigquery/quotas#query_jobs, 2026-08-22).
+const listed = 10_000
+
+// condition selects the offsets, or all where they are too many to be named.
+func condition(offsets map[int64]bool) string {
+	if len(offsets) > listed {
+		return ""
+	}
+	var list []string
+	for offset := range offsets {
+		list = append(list, strconv.FormatInt(offset, 10))
+	}
+	return " AND `_kafka_offset` IN (" + strings.Join(list, ", ") + ")"
+}
+
+// selectSQL selects the offset and the values from the partition's rows.
+func (t *tableReader) selectSQL(values string, partition int32) string {
+	return fmt.Sprintf("SELECT `_kafka_offset`, %s FROM %s WHERE `_kafka_topic` = @topic AND `_kafka_partition` = %d AND `_kafka_offset` IS NOT NULL",
+		values, t.name, partition)
+}
+
+// eachRow calls visit with the rows of the partition that meet the condition.
+func (t *tableReader) eachRow(ctx context.Context, f *Fold, partition int32, condition string, visit func(Row)) error {
+	names := "`" + strings.Join(f.columns.Names(), "`, `") + "`"
+	return t.each(ctx, t.selectSQL(names, partition)+condition, func(offset int64, values []bigquery.Value) error {
+		visit(Row{Partition: partition, Offset: offset, Values: values})
+		return nil
+	})
+}
+
+// each calls visit with every row that the query returns: an offset, and values.
+func (t *tableReader) each(ctx context.Context, sql string, visit func(offset int64, values []bigquery.Value) error) error {
 	it, err := t.query(ctx, sql)
 	if err != nil {
 		return err
@@ -84,7 +139,9 @@ func (t *tableReader) foldPartition(ctx context.Context, f *Fold, partition int3
 		if !ok {
 			return fmt.Errorf("_kafka_offset is a %T; want an INT64 column", values[0])
 		}
-		f.Row(Row{Partition: partition, Offset: offset, Values: values[1:]})
+		if err := visit(offset, values[1:]); err != nil {
+			return err
+		}
 	}
 }
 

@@ -51,7 +51,15 @@ type Config struct {
 	// these kinds, from 0 to 1 together. Each negative value means none, and 0
 	// the default: 0.01, 0.005, 0.00002 and 0.0005.
 	Late, Duplicate, Oversized, Malformed float64
+
+	// Persons is the number of messages about persons and distinct IDs per event;
+	// a negative value means none, and 0 the default of 0.1. It takes a producer
+	// that is given their topics. Malformed holds for them as well.
+	Persons float64
 }
+
+// defaultPersons is about one message per 10 events.
+const defaultPersons = 0.1
 
 // minMaxBytes is above the largest ordinary event.
 const minMaxBytes = 16 << 10
@@ -77,6 +85,7 @@ func (c Config) withDefaults() Config {
 	c.Duplicate = fraction(c.Duplicate, 0.005)
 	c.Oversized = fraction(c.Oversized, 0.00002)
 	c.Malformed = fraction(c.Malformed, 0.0005)
+	c.Persons = fraction(c.Persons, defaultPersons)
 	return c
 }
 
@@ -108,6 +117,9 @@ func (c Config) validate() error {
 	}
 	if sum := c.Late + c.Duplicate + c.Oversized + c.Malformed; !(sum <= 1) {
 		errs = append(errs, fmt.Errorf("generator: special kinds sum up to %g; want at most 1", sum))
+	}
+	if !(c.Persons <= 100) {
+		errs = append(errs, fmt.Errorf("generator: %g messages about persons per event; want at most 100", c.Persons))
 	}
 	return errors.Join(errs...)
 }

@@ -288,6 +288,6 @@ func (s *Server) queryResults(r *request, j *job, kind string) (any, error) {
 		return nil, err
 	}
 	reply["totalRows"], reply["numDmlAffectedRows"] = strconv.Itoa(len(res.rows)), strconv.FormatInt(res.affected, 10)
-	reply["schema"], reply["rows"], reply["pageToken"] = res.schema, res.rows[from:to], next
-	return reply, nil
+	reply["schema"], reply["pageToken"] = res.schema, next
+	return tableReply{reply, res.rows[from:to]}, nil
 }

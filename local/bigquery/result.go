@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	bq "google.golang.org/api/bigquery/v2"
 )
 
@@ -141,8 +142,13 @@ func encodeCell(row *bytes.Buffer, value any) error {
 	row.WriteString(`{"v":`)
 	defer row.WriteByte('}')
 	list, isList := value.([]any)
+	if text, isText := value.(string); isText {
+		encoded, err := jsontext.AppendQuote(row.AvailableBuffer(), text)
+		row.Write(encoded)
+		return err
+	}
 	if !isList {
-		encoded, err := json.Marshal(value) // text or null
+		encoded, err := json.Marshal(value) // null
 		row.Write(encoded)
 		return err
 	}
@@ -189,7 +195,7 @@ func (s *Server) tabledataList(ctx context.Context, r *request) (any, error) {
 	if r.query.Get("selectedFields") != "" {
 		return nil, notImplemented("selectedFields")
 	}
-	list := map[string]any{"kind": "bigquery#tableDataList", "etag": table.Etag}
+	list := tableReply{fields: map[string]any{"kind": "bigquery#tableDataList", "etag": table.Etag}}
 	err = s.store.transact(ctx, func(t *txn) error {
 		total, err := t.count(ctx, "SELECT count(*) FROM "+ref.physical())
 		if err != nil {
@@ -203,8 +209,8 @@ func (s *Server) tabledataList(ctx context.Context, r *request) (any, error) {
 		if err != nil {
 			return err
 		}
-		rows, err := t.read(ctx, columns, fmt.Sprintf("%s ORDER BY rowid LIMIT %d OFFSET %d", ref.physical(), to-from, from))
-		list["rows"], list["totalRows"], list["pageToken"] = rows, fmt.Sprint(total), next
+		list.rows, err = t.read(ctx, columns, fmt.Sprintf("%s ORDER BY rowid LIMIT %d OFFSET %d", ref.physical(), to-from, from))
+		list.fields["totalRows"], list.fields["pageToken"] = fmt.Sprint(total), next
 		return err
 	})
 	return list, err

@@ -10,4 +10,14 @@
 // emoji, escaped lone surrogates and NULs, numbers that float64 cannot hold, other
 // producers' key order, precision and omissions, late events, repeated events,
 // oversized and broken messages.
+//
+// The same users have histories in the topics clickhouse_person and
+// clickhouse_person_distinct_id: Persons makes these messages, Produce sends them
+// among the events if ProduceOptions names the two topics, and PersonHistory
+// returns a few for tests that permute and divide them. Persons are created,
+// change, are merged, deleted, split and come back. The messages have no key and
+// arrive in any order, some of them twice: the version alone says which is the
+// latest, and all messages of a version are the same. A few never join: distinct
+// IDs of unknown persons or of another team's, persons without distinct ID. Some
+// users with events have neither.
 package generator

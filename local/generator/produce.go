@@ -3,6 +3,7 @@ package generator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,25 +30,31 @@ type ProduceOptions struct {
 	// Topic must exist.
 	Topic string
 
-	// First is the index of the first message.
+	// PersonTopic and MappingTopic get the messages of Persons that belong among
+	// these events, Config.Persons for each. Both empty, there are none.
+	PersonTopic, MappingTopic string
+
+	// First is the index of the first event.
 	First uint64
 
-	// Records is the number of messages; 0 means until the context ends.
+	// Records is the number of events; 0 means until the context ends.
 	Records uint64
 
-	// Rate is in messages per second; 0 means as fast as possible.
+	// Rate is in events per second; 0 means as fast as possible.
 	Rate float64
 
 	// Client holds further options of the client, which win over Produce's own.
 	Client []kgo.Opt
 }
 
-// Stats counts acknowledged messages.
+// Stats counts acknowledged messages: events, and apart from them those about
+// persons.
 type Stats struct {
 	Records    uint64
 	Bytes      uint64           // of keys and values, uncompressed
 	Kinds      [numKinds]uint64 // by Kind
 	Partitions map[int32]uint64
+	Persons    PersonStats
 }
 
 // Rejected returns how many messages a consumer must refuse.
@@ -66,6 +73,7 @@ type producer struct {
 	gen      *Generator
 	client   *kgo.Client
 	topic    string
+	persons  *personProducer // nil if there are none
 	progress func(uint64)
 	buf      []byte
 	reported time.Time
@@ -79,18 +87,22 @@ type producer struct {
 // idempotent, 20ms of linger, header productTrack, timestamped now), and returns
 // when all of them are acknowledged. The end of ctx is not an error: messages
 // sent by then are waited for, for 10 seconds, and counted. progress, if not nil,
-// is called from the calling goroutine with the number acknowledged so far, a few
-// times a second and once at the end. Stats is valid also with an error.
+// is called from the calling goroutine with the number of events acknowledged so
+// far, a few times a second and once at the end. Stats is valid also with an error.
 func Produce(ctx context.Context, gen *Generator, opts ProduceOptions, progress func(acknowledged uint64)) (Stats, error) {
 	if opts.Rate < 0 {
 		return Stats{}, fmt.Errorf("generator: rate is %g per second; want at least 0 (0 means unlimited)", opts.Rate)
+	}
+	persons, err := newPersonProducer(gen, opts)
+	if err != nil {
+		return Stats{}, err
 	}
 	client, err := kgo.NewClient(clientOptions(gen, opts)...)
 	if err != nil {
 		return Stats{}, fmt.Errorf("generator: %w", err)
 	}
 	defer client.Close()
-	p := &producer{gen: gen, client: client, topic: opts.Topic, progress: progress}
+	p := &producer{gen: gen, client: client, topic: opts.Topic, persons: persons, progress: progress}
 	p.stats.Partitions = map[int32]uint64{}
 
 	// Cancelling what the client has buffered would leave unknown which of it
@@ -118,7 +130,7 @@ func Produce(ctx context.Context, gen *Generator, opts ProduceOptions, progress 
 }
 
 func clientOptions(gen *Generator, opts ProduceOptions) []kgo.Opt {
-	return append([]kgo.Opt{
+	return slices.Concat([]kgo.Opt{
 		kgo.SeedBrokers(opts.Brokers...),
 		kgo.ClientID("tidemark-generator"),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -128,7 +140,7 @@ func clientOptions(gen *Generator, opts ProduceOptions) []kgo.Opt {
 		kgo.ProducerBatchMaxBytes(int32(max(1<<20, 2*gen.cfg.MaxBytes+minMaxBytes))),
 		kgo.MaxBufferedBytes(64 << 20),
 		kgo.RecordDeliveryTimeout(time.Minute),
-	}, opts.Client...)
+	}, personOptions(gen, opts), opts.Client)
 }
 
 // send sends until all messages are sent, ctx ends or one has failed.
@@ -153,6 +165,7 @@ func (p *producer) send(ctx, sending context.Context, opts ProduceOptions) {
 			return
 		}
 		p.produce(sending, opts.First+sent)
+		p.producePersons(sending, opts.First+sent)
 		sent++
 		if sent%1024 == 0 {
 			p.report()

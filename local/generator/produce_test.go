@@ -30,9 +30,14 @@ func startBroker(t *testing.T) *kafka.Broker {
 	return b
 }
 
-// consume reads n records from the start.
+// consume reads n events from the start.
 func consume(ctx context.Context, t *testing.T, b *kafka.Broker, n uint64) []*kgo.Record {
-	c, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ConsumeTopics(topic))
+	return consumeFrom(ctx, t, b, n, topic)
+}
+
+// consumeFrom reads n records of the topics from the start.
+func consumeFrom(ctx context.Context, t *testing.T, b *kafka.Broker, n uint64, topics ...string) []*kgo.Record {
+	c, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ConsumeTopics(topics...))
 	require.NoError(t, err)
 	defer c.Close()
 	var records []*kgo.Record

@@ -15,6 +15,8 @@ type Decoder struct {
 	// quotes is the part of index that belongs to the string decoded last, nil if
 	// there is none for it.
 	quotes []uint32
+	// person is the lower-case text of a change's person id.
+	person [36]byte
 }
 
 // NewDecoder returns a decoder that rejects messages of more than maxBytes; zero
@@ -60,6 +62,25 @@ func (d *Decoder) prepare(value []byte) {
 // Properties and person_properties that are empty are NULL.
 func (d *Decoder) Decode(value []byte, e *Event) error {
 	*e = Event{}
+	to := sink{event: e}
+	if err := d.decode(value, &to); err != nil {
+		return err
+	}
+	return to.finish(e)
+}
+
+// sink is what the members of a message are put into: those that are looked at
+// last into head, the others into the one that is set. It is no interface, because
+// what it points to would escape to the heap with every message.
+type sink struct {
+	event   *Event
+	person  *Change
+	mapping *Change
+	head
+}
+
+// decode checks and scans a message.
+func (d *Decoder) decode(value []byte, to *sink) error {
 	switch {
 	case len(value) == 0:
 		return reject(ReasonEmpty, "message has no value")
@@ -67,11 +88,10 @@ func (d *Decoder) Decode(value []byte, e *Event) error {
 		return reject(ReasonTooLarge, "message has %d bytes; want at most %d", len(value), d.maxBytes)
 	}
 	d.prepare(value)
-	var h head
-	if !d.message(e, &h) {
+	if !d.message(to) {
 		return d.notJSON()
 	}
-	return h.finish(e)
+	return nil
 }
 
 func (d *Decoder) notJSON() *Reject {
@@ -83,7 +103,7 @@ func (d *Decoder) notJSON() *Reject {
 }
 
 // message scans the whole message.
-func (d *Decoder) message(e *Event, h *head) bool {
+func (d *Decoder) message(to *sink) bool {
 	s := &d.in
 	if s.next() != '{' {
 		return false
@@ -103,7 +123,7 @@ func (d *Decoder) message(e *Event, h *head) bool {
 		}
 		s.pos++
 		s.next()
-		if !d.member(name, e, h) {
+		if !d.member(name, to) {
 			return false
 		}
 		switch s.next() {
@@ -116,4 +136,15 @@ func (d *Decoder) message(e *Event, h *head) bool {
 			return false
 		}
 	}
+}
+
+// member takes the value at pos, which belongs to the member called name.
+func (d *Decoder) member(name []byte, to *sink) bool {
+	switch {
+	case to.event != nil:
+		return d.eventMember(name, to.event, &to.head)
+	case to.person != nil:
+		return d.personMember(name, to.person, &to.head)
+	}
+	return d.mappingMember(name, to.mapping, &to.head)
 }

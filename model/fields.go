@@ -11,11 +11,13 @@ type value struct {
 // head holds the members that are not text and are looked at when the whole
 // message is known to be JSON.
 type head struct {
-	team, uuid, timestamp, createdAt, historical value
+	team, uuid, createdAt        value
+	timestamp, historical        value // of events
+	version, deleted, identified value // of changes
 }
 
-// member takes the value at pos, which belongs to the member called name.
-func (d *Decoder) member(name []byte, e *Event, h *head) (ok bool) {
+// eventMember takes the value at pos, which belongs to the member called name.
+func (d *Decoder) eventMember(name []byte, e *Event, h *head) (ok bool) {
 	switch string(name) {
 	case "uuid":
 		h.uuid, ok = d.value()
@@ -96,22 +98,35 @@ func (d *Decoder) properties(e *Event) bool {
 
 // personProperties decodes the value at pos as person_properties.
 func (d *Decoder) personProperties(e *Event) bool {
-	text, ok := d.text()
-	e.PersonProperties = nil
+	doc, ok := d.document()
+	e.PersonProperties = doc.text
 	e.Unloadable &^= PersonPropertiesDocument
 	e.mend &^= PersonPropertiesDocument
-	if !ok || len(text) == 0 {
-		return ok
-	}
-	e.PersonProperties = text
-	d.doc.reset(text, d.quotes)
-	if !d.doc.document() || d.doc.unfit || d.doc.depth > maxJSONDepth {
+	if doc.unloadable {
 		e.Unloadable |= PersonPropertiesDocument
 	}
-	if d.doc.mend {
+	if doc.mend {
 		e.mend |= PersonPropertiesDocument
 	}
-	return true
+	return ok
+}
+
+// document is the text of a JSON document, nil if there is none. unloadable says
+// that a JSON column cannot hold it, mend that it has to be mended first.
+type document struct {
+	text             []byte
+	unloadable, mend bool
+}
+
+// document decodes the value at pos as a document that nothing is taken from.
+func (d *Decoder) document() (doc document, ok bool) {
+	text, ok := d.text()
+	if !ok || len(text) == 0 {
+		return document{}, ok
+	}
+	d.doc.reset(text, d.quotes)
+	fine := d.doc.document() && !d.doc.unfit && d.doc.depth <= maxJSONDepth
+	return document{text: text, unloadable: !fine, mend: d.doc.mend}, true
 }
 
 // finish turns the head into fields of e.

@@ -25,7 +25,10 @@ func parseTimestamp(t []byte) (micros int64, ok bool) {
 	}
 	seconds := int64(daysSince1970(year, month, day))*86400 + int64(hour*3600+minute*60+second) - int64(offset)
 	micros = seconds*1e6 + int64(fraction)
-	return micros, micros >= minTimestamp && micros <= maxTimestamp
+	if micros < minTimestamp || micros > maxTimestamp {
+		return 0, false
+	}
+	return micros, true
 }
 
 // The range of BigQuery's TIMESTAMP in microseconds since 1970 UTC, from

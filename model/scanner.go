@@ -7,8 +7,8 @@ const (
 	// BigQuery. Source: https://cloud.google.com/bigquery/docs/json-data, 2026-08.
 	maxJSONDepth = 500
 
-	// safeDigits is the length up to which a number without exponent is surely
-	// below the largest float64, 1.8e308.
+	// safeDigits is the power of ten up to which a number is surely below the
+	// largest float64, 1.8e308.
 	safeDigits = 308
 )
 
@@ -188,20 +188,24 @@ func (s *scanner) number() bool {
 			return false
 		}
 	}
-	exponent := i < len(t) && t[i]|0x20 == 'e'
-	if exponent {
+	magnitude := whole - start // the number is below ten to this power
+	if i < len(t) && t[i]|0x20 == 'e' {
 		i++
-		if i < len(t) && (t[i] == '+' || t[i] == '-') {
+		negative := i < len(t) && t[i] == '-'
+		if negative || i < len(t) && t[i] == '+' {
 			i++
 		}
 		end := digits(t, i)
 		if end == i {
 			return false
 		}
+		if !negative {
+			magnitude += decimal(t[i:end])
+		}
 		i = end
 	}
 	s.pos = i
-	if exponent || i-start > safeDigits {
+	if magnitude > safeDigits {
 		_, err := strconv.ParseFloat(string(t[start:i]), 64)
 		s.unfit = s.unfit || err != nil // the syntax is right: only its range can be wrong
 	}
@@ -214,4 +218,15 @@ func digits(t []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// decimal returns the value of digits, or any number above safeDigits if it is
+// above that.
+func decimal(digits []byte) (n int) {
+	for _, c := range digits {
+		if n = 10*n + int(c-'0'); n > safeDigits {
+			break
+		}
+	}
+	return n
 }

@@ -32,11 +32,13 @@ type demo struct {
 	replicas []replica
 	produced atomic.Uint64
 	kills    int
+	clock    phases
 }
 
 // run starts everything, produces, waits, and on the way out shows and checks what is in BigQuery.
 func run(ctx context.Context, opts options, out *console) (err error) {
 	d := &demo{opts: opts, out: out}
+	d.clock.begin = time.Now()
 	// What was produced by the time of Ctrl-C is still exported and shown.
 	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -59,6 +61,7 @@ func run(ctx context.Context, opts options, out *console) (err error) {
 	if err := d.export(ctx, whole); err != nil {
 		return err
 	}
+	d.clock.exported = time.Now()
 	out.progress("")
 	return d.finish(whole)
 }
@@ -159,6 +162,7 @@ func (d *demo) produce(ctx, whole context.Context) error {
 	defer stop()
 	stats, err := generator.Produce(stopped, gen, generator.ProduceOptions{Brokers: d.stack.Kafka.Addrs(), Topic: stack.Topic,
 		Records: d.opts.records, Rate: d.opts.rate}, d.report)
+	d.clock.produced = time.Now()
 	d.out.say("produced   %d messages, %d MB, %d of them not exportable on purpose", stats.Records, stats.Bytes>>20, stats.Rejected())
 	d.out.say("waiting    until all of it is in BigQuery, at most a period of %s; Ctrl-C leaves at once", d.opts.period)
 	return err

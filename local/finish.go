@@ -31,11 +31,13 @@ func (d *demo) finish(ctx context.Context) error {
 	if !d.opts.verify {
 		return nil
 	}
+	d.out.say("verifying  every message of the topic against the table")
 	report, err := verify.Verify(ctx, verify.Options{Brokers: d.stack.Kafka.Addrs(), Topic: stack.Topic, BigQuery: d.stack.Client,
 		Project: stack.Project, Dataset: stack.Dataset, Table: stack.Table, MaxBytes: maxRecord})
 	if err != nil {
 		return err
 	}
+	d.out.say("took       %s", d.clock)
 	fmt.Println(report)
 	if !report.OK() {
 		return fmt.Errorf("%w: %s", errDiffers, report.FirstDifference)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -49,4 +50,14 @@ func (c *console) progress(format string, args ...any) {
 // say writes a line of our own.
 func (c *console) say(format string, args ...any) {
 	fmt.Fprintf(c, format+"\n", args...)
+}
+
+// phases are when the demo's parts ended.
+type phases struct{ begin, produced, exported time.Time }
+
+// String says how long each took, the verification until now.
+func (p phases) String() string {
+	tenths := func(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
+	return fmt.Sprintf("%s: %s to produce, %s more until all was in BigQuery, %s to verify", tenths(time.Since(p.begin)),
+		tenths(p.produced.Sub(p.begin)), tenths(p.exported.Sub(p.produced)), tenths(time.Since(p.exported)))
 }

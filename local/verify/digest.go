@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"hash/crc32"
 	"slices"
@@ -23,7 +22,11 @@ type digest struct {
 // a row by digestSQL.
 func (c Columns) digest(values *cells) digest {
 	var d digest
-	row := make([]byte, 0, 4<<10)
+	size := 0
+	for _, col := range c.list {
+		size += len(values[col].text) + 8
+	}
+	row := make([]byte, 0, size)
 	for _, col := range c.list {
 		start := len(row)
 		row = appendCell(row, col, values[col])
@@ -40,9 +43,9 @@ func appendCell(row []byte, col column, value cell) []byte {
 	if value.null {
 		return append(row, '-')
 	}
-	text := []byte(value.text)
+	text := value.text
 	if col == colElements {
-		text = quoted(value.text)
+		text = quoted(text)
 	}
 	row = append(strconv.AppendInt(row, int64(len(text)), 10), ':')
 	return append(row, text...)
@@ -50,9 +53,9 @@ func appendCell(row []byte, col column, value cell) []byte {
 
 // quoted is a JSON string as ClickHouse writes it, but for the rare line
 // separators: in this form BigQuery finds most elements equal by itself.
-func quoted(text string) []byte {
-	escaped, _ := jsontext.AppendQuote(nil, text) // no error: text was read from JSON
-	return bytes.ReplaceAll(escaped, []byte("/"), []byte(`\/`))
+func quoted(text string) string {
+	escaped, _ := jsontext.AppendQuote(make([]byte, 0, len(text)+2), text) // no error: text was read from JSON
+	return strings.ReplaceAll(string(escaped), "/", `\/`)
 }
 
 // digestSQL is the expression of a row's sum. It is empty if a column has a type

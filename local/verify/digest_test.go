@@ -81,7 +81,7 @@ func TestVerify_BigQueryHashesWhatTheFoldHashes(t *testing.T) {
 			switch {
 			case col == colElements:
 				text, _ = r.Values[chain].(string)
-				r.Values[i] = string(quoted(text))
+				r.Values[i] = quoted(text)
 			case isText && col.document():
 				r.Values[i] = mend(text)
 			}

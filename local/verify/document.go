@@ -76,7 +76,7 @@ func canonicalNumber(text string) string {
 // strings, lone surrogate escapes and U+FFFD in either form become U+FFFD, and
 // raw control characters become escapes. Everything else stays byte for byte.
 func mend(text string) string {
-	if !strings.Contains(text, `\u`) && !strings.ContainsFunc(text, isControl) {
+	if !strings.Contains(text, `\u`) && !holdsControl(text) {
 		return text
 	}
 	var b strings.Builder
@@ -89,7 +89,7 @@ func mend(text string) string {
 		case c == '\\' && inString:
 			i += mendEscape(&b, text[i:])
 			continue
-		case isControl(rune(c)) && inString:
+		case isControl(c) && inString:
 			b.WriteString(controlEscape(c))
 			i++
 			continue
@@ -134,7 +134,17 @@ func unitEscape(text string) (rune, bool) {
 	return rune(unit), err == nil
 }
 
-func isControl(r rune) bool { return r < 0x20 }
+func isControl(c byte) bool { return c < 0x20 }
+
+// holdsControl looks at bytes: control characters are never part of others.
+func holdsControl(text string) bool {
+	for i := range len(text) {
+		if isControl(text[i]) {
+			return true
+		}
+	}
+	return false
+}
 
 func controlEscape(c byte) string {
 	switch c {

@@ -96,6 +96,6 @@ func (m members) text(name string) (text string, ok bool) {
 	if quoted.Kind() != '"' {
 		return "", false
 	}
-	plain, _ := jsontext.AppendUnquote(nil, quoted) // the error says that U+FFFD stands for something, as it shall
+	plain, _ := jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted) // the error says that U+FFFD stands for something, as it shall
 	return string(plain), true
 }

@@ -27,4 +27,20 @@
 // makes the hash of a row, over the texts of all columns that are checked, and
 // only rows whose hash is not the message's are read, to compare what they mean.
 // Tables with JSON columns are read whole.
+//
+// # Persons
+//
+// Persons compares a table of persons with the topics of persons and of distinct
+// IDs. What it has to hold is PersonsFold, which tests of other packages may use
+// alone: one row per (team_id, distinct_id), the latest mapping joined with the
+// latest person of the same team, where the higher version is the later one. A
+// distinct ID of an unknown person has no row, nor has a person without distinct
+// ID. If either is deleted, the row says so (DeletesMark), or there is none
+// (DeletesRemove).
+//
+// Acceptable is a JSON object with a positive integer team_id (also as a string),
+// a person's UUID of 36 characters, no version or one from 0 to the largest INT64,
+// and in the topic of distinct IDs one that is not empty. Rows and mappings are
+// matched by UUID, hence in any case. A created_at that cannot be read is NULL, a
+// flag that is missing false. Memory is what the table holds.
 package verify

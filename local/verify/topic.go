@@ -58,6 +58,11 @@ func (t *topicReader) ranges(ctx context.Context) (starts, ends []int64, err err
 
 // fold reads the ranges into the fold, whose partitions they are.
 func (t *topicReader) fold(ctx context.Context, f *Fold, starts, ends []int64) error {
+	return t.each(ctx, starts, ends, func(r *kgo.Record) { f.Message(r.Partition, r.Offset, r.Timestamp, r.Value) })
+}
+
+// each calls visit with every message of the ranges, concurrently.
+func (t *topicReader) each(ctx context.Context, starts, ends []int64, visit func(*kgo.Record)) error {
 	positions := map[int32]kgo.Offset{}
 	for p := range starts {
 		if starts[p] < ends[p] {
@@ -84,7 +89,7 @@ func (t *topicReader) fold(ctx context.Context, f *Fold, starts, ends []int64) e
 		if err := fetches.Err(); err != nil {
 			return fmt.Errorf("read %q: %w", t.topic, err)
 		}
-		if err := t.decode(f, fetches, ends); err != nil {
+		if err := visitAll(fetches, ends, visit); err != nil {
 			return err
 		}
 		fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
@@ -98,8 +103,8 @@ func (t *topicReader) fold(ctx context.Context, f *Fold, starts, ends []int64) e
 	return nil
 }
 
-// decode adds what was fetched on all processors, while the client fetches more.
-func (t *topicReader) decode(f *Fold, fetches kgo.Fetches, ends []int64) error {
+// visitAll visits what was fetched on all processors, while the client fetches more.
+func visitAll(fetches kgo.Fetches, ends []int64, visit func(*kgo.Record)) error {
 	const chunk = 256
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -110,7 +115,7 @@ func (t *topicReader) decode(f *Fold, fetches kgo.Fetches, ends []int64) error {
 		group.Go(func() error {
 			for _, r := range some {
 				if r.Offset < ends[r.Partition] && !r.Attrs.IsControl() {
-					f.Message(r.Partition, r.Offset, r.Timestamp, r.Value)
+					visit(r)
 				}
 			}
 			return nil

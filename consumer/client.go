@@ -55,6 +55,7 @@ func (s *Session) groupOptions() []kgo.Opt {
 		kgo.HeartbeatInterval(min(3*time.Second, s.cfg.SessionTimeout/3)),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(s.limits.FetchMaxBytes),
+		kgo.WithDecompressor(newDecompressor()),
 		kgo.MetadataMaxAge(time.Minute), // how soon partitions added to the topic are noticed
 		kgo.OnOffsetsFetched(s.onOffsetsFetched),
 		kgo.AdjustFetchOffsetsFn(s.adjustOffsets),

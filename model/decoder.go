@@ -2,8 +2,8 @@ package model
 
 import "math"
 
-// Decoder decodes messages. It holds the memory that decoded events point to,
-// a few times the largest message seen, so each goroutine has its own.
+// Decoder decodes messages. It holds the memory that decoded events and changes
+// point to, a few times the largest message seen, so each goroutine has its own.
 type Decoder struct {
 	maxBytes int
 

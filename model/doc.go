@@ -8,20 +8,31 @@
 //	withheld := appender.Append(&event, &src, now) // into the builders of one table
 //
 // A [Decoder] owns the memory its events point to, so an [Event] is good until
-// the next Decode. An [EventAppender] copies it into Arrow builders, for the
-// columns that were [Selected] for a table. A [Reject] says why a message is no
-// row; its [Reason] is a metric label.
+// the decoder's next use. An [EventAppender] copies it into Arrow builders, for
+// the columns that were [Selected] for a table. A [Reject] says why a message is
+// no row; its [Reason] is a metric label.
+//
+// # Persons
+//
+// PostHog has two topics for persons: one tells the state of a person, the other
+// maps a distinct id to a person. A row of the persons table is a join of both, so no
+// message makes one. [Decoder.DecodePerson] and [Decoder.DecodeMapping] turn a
+// message into a [Change], a [ChangeAppender] writes changes of both kinds into
+// rows of [ChangeColumns], and the persons table is merged from those. A version
+// orders the changes of one person or distinct id; where they were read does not.
+// A tombstone is a change like any other.
 //
 // # Columns
 //
-// [EventColumns] lists what tidemark can fill. Tables that tidemark creates get
-// the columns PostHog documents; the others are filled if a table has them. The
-// columns properties, set, set_once and person_properties hold JSON, and a table
-// has them as STRING or as JSON. A STRING column gets the document as received.
-// A JSON column gets what PARSE_JSON accepts: documents are mended where that
-// changes nothing that could be kept (see [Loadable]), and replaced by NULL where
-// it is hopeless. Append tells of the latter, so that the message can be kept
-// elsewhere: nothing is lost in either case.
+// [EventColumns] and [PersonColumns] list what tidemark can fill. Tables that
+// tidemark creates get the columns PostHog documents, and is_deleted of persons;
+// the others are filled if a table has them. The columns properties, set, set_once
+// and person_properties hold JSON, and a table has them as STRING or as JSON. A
+// STRING column gets the document as received. A JSON column gets what PARSE_JSON
+// accepts: documents are mended where that changes nothing that could be kept (see
+// [Loadable]), and replaced by NULL where it is hopeless. Append tells of the
+// latter, so that the message can be kept elsewhere: nothing is lost in either
+// case.
 //
 // # How decoding works
 //
@@ -39,16 +50,17 @@
 //
 // # Where things are
 //
-//	type.go, columns.go   types, columns, Arrow schema
-//	event.go, reject.go   what decoding gives
+//	type.go, columns.go, personcolumns.go   types, columns, Arrow schema
+//	event.go, change.go, reject.go          what decoding gives
 //	decoder.go            Decode, the pass over the message
 //	fields.go             members of the message into fields of the event
+//	person.go             the same for persons and mappings
 //	unescape.go           strings of the message, the index of quotes
 //	document.go           the pass over the properties: $set, $set_once, $ip
 //	scanner.go, strings.go, swar.go   JSON values, strings, eight bytes at a time
 //	timestamp.go, uuid.go the two forms of text that are parsed
 //	loadable.go           documents for JSON columns, and quoting of elements
-//	appender.go           events into Arrow builders
+//	appender.go, changeappender.go   events and changes into Arrow builders
 //
 // The tests hold a second decoder, made from package jsontext and time.Parse, and
 // fuzz tests that compare both.

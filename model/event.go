@@ -20,7 +20,7 @@ const (
 )
 
 // Event is one decoded message of the events topic. Its slices point into the
-// message or into the decoder: they are valid until the decoder's next Decode
+// message or into the decoder: they are valid until the decoder's next use
 // and as long as the message is left alone, and must not be written to. A nil
 // slice is NULL; an empty one that is not nil is the empty string. All text is
 // valid UTF-8.

@@ -112,11 +112,11 @@ func names() []mutation {
 		{"the attempt number is counted locally", []edit{{"../warehouse/run.go",
 			`a, err := c.submit(ctx, j, 1)`, `a, err := c.submit(ctx, j, 2)`, // as if this process had made one before
 		}}, "TestLoad_SubmitsOneJobWithEverythingSaid", "", "Error Trace"},
-		{"an expired stage is created again, empty", []edit{{"../merge/inserter.go",
+		{"an expired stage is created again, empty", []edit{{"../merge/staged.go",
 			`	if !found {
 		job :=`, `	if found = false; !found {
 		job :=`,
-		}, {"../merge/inserter.go",
+		}, {"../merge/staged.go",
 			`return exists && !created.After(load.Ended)`, `return exists || !created.After(load.Ended)`,
 		}}, "TestInserter_ExpiredStageIsReplacedUnderANewName", "", "Error Trace"},
 	}

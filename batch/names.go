@@ -39,6 +39,9 @@ func JobBase(id ID, t Target, kind string) string {
 	return fmt.Sprintf("tidemark_%s_%s_%s", id, tableHash(t), kind)
 }
 
+// TableJobBase returns the ID, without the attempt suffix, of a job on a table that belongs to no batch.
+func TableJobBase(t Target, kind string) string { return "tidemark_" + tableHash(t) + "_" + kind }
+
 // StageTable returns the name of the batch's n-th stage table for t, n from 1. It lives in t's dataset.
 func StageTable(id ID, t Target, n int) string {
 	return fmt.Sprintf("tidemark_stage_%s_%s_%d", hex.EncodeToString(id[:]), tableHash(t), n)

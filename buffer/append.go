@@ -20,6 +20,7 @@ const chunkRecords = 256
 type worker struct {
 	decoder *model.Decoder
 	event   model.Event
+	change  model.Change
 	source  model.Source
 	tally   tally // of the chunk
 }
@@ -58,8 +59,12 @@ func (b *Batch) appendChunks(ctx context.Context, c *cursor) error {
 			return b.failure()
 		}
 		w.tally = tally{}
+		take, err := b.taker(records[0].Topic)
+		if err != nil {
+			return err
+		}
 		for _, r := range records {
-			b.take(w, r)
+			take(w, r)
 		}
 		b.taken(records[0].Topic, len(records), &w.tally)
 		b.buffer.relieve()
@@ -67,15 +72,26 @@ func (b *Batch) appendChunks(ctx context.Context, c *cursor) error {
 	return ctx.Err()
 }
 
-// take makes one record a row or a reject, or drops and counts it.
-func (b *Batch) take(w *worker, r *kgo.Record) {
+// ErrUnknownTopic means that a record's topic is none of [Opening.Topics], a fault of the caller.
+var ErrUnknownTopic = errors.New("topic is none of the batch's")
+
+// taker returns what takes the records of a topic: makes each a row or a reject, or drops and counts it.
+func (b *Batch) taker(topic string) (func(*worker, *kgo.Record), error) {
+	switch b.topics[topic] {
+	case Events:
+		return b.takeEvent, nil
+	case Persons:
+		return b.takePerson, nil
+	case DistinctIDs:
+		return b.takeMapping, nil
+	}
+	return nil, fmt.Errorf("batch %s, topic %q: %w", b.id, topic, ErrUnknownTopic)
+}
+
+func (b *Batch) takeEvent(w *worker, r *kgo.Record) {
 	e, c := &w.event, &w.tally
 	if err := w.decoder.Decode(r.Value, e); err != nil {
-		var reject *model.Reject
-		if !errors.As(err, &reject) {
-			reject = &model.Reject{Reason: model.ReasonJSON, Detail: err.Error()}
-		}
-		b.reject(c, r, reject.Reason, reject.Detail)
+		b.undecoded(c, r, err)
 		return
 	}
 	t := b.team(e.TeamID)
@@ -88,7 +104,7 @@ func (b *Batch) take(w *worker, r *kgo.Record) {
 	case nulled:
 		c.Nulled++
 		c.rows++
-		b.rejects.append(r, ReasonUnloadable, "a JSON column is NULL: BigQuery could not hold the document")
+		b.unloadable(r)
 	case kept:
 		c.rows++
 	case duplicate:
@@ -97,6 +113,15 @@ func (b *Batch) take(w *worker, r *kgo.Record) {
 		b.reject(c, r, ReasonDays, "rows of the batch have too many different days")
 	case dropped: // nobody asks for the counts of a discarded batch
 	}
+}
+
+// undecoded rejects a record that a decoder has refused.
+func (b *Batch) undecoded(c *tally, r *kgo.Record, err error) {
+	var reject *model.Reject
+	if !errors.As(err, &reject) {
+		reject = &model.Reject{Reason: model.ReasonJSON, Detail: err.Error()}
+	}
+	b.reject(c, r, reject.Reason, reject.Detail)
 }
 
 func (b *Batch) reject(c *tally, r *kgo.Record, reason model.Reason, detail string) {
@@ -113,6 +138,7 @@ func (b *Batch) taken(topic string, n int, c *tally) {
 	defer b.mu.Unlock()
 	b.tally.Consumed += int64(n)
 	b.tally.Duplicates += c.Duplicates
+	b.tally.Superseded += c.Superseded
 	b.tally.Skipped += c.Skipped
 	b.tally.Rejected += c.Rejected
 	b.tally.Nulled += c.Nulled

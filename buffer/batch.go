@@ -33,7 +33,10 @@ type Opening struct {
 	ID         batch.ID
 	Prefix     string    // of object names
 	IngestedAt time.Time // value of bq_ingested_timestamp
-	Events     Table
+	// Events and Persons are where the rows of the models go that are exported.
+	Events, Persons Table
+	// Topics says what the records of each topic are.
+	Topics map[string]Kind
 	// Wants says whether a team has a destination; the records of others are skipped. It is called concurrently, for
 	// every record of a team that has no rows yet, so it should only look up.
 	Wants func(team int64) bool
@@ -47,6 +50,8 @@ type Batch struct {
 	prefix      string
 	ingestedAt  int64 // microseconds
 	events      *sheet
+	persons     *sheet
+	topics      map[string]Kind
 	wants       func(int64) bool
 	deduplicate bool
 
@@ -83,8 +88,8 @@ type storedPart struct {
 // Open starts a batch. It uses next to no memory before the first record.
 func (b *Buffer) Open(o Opening) *Batch {
 	n := &Batch{
-		buffer: b, id: o.ID, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events),
-		wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
+		buffer: b, id: o.ID, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events), persons: newSheet(o.Persons),
+		topics: o.Topics, wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
 		gone: make(chan struct{}),
 	}
 	n.rejects.bin = bin{batch: n, sheet: &sheet{reject: true, schema: b.rejects}}
@@ -126,7 +131,7 @@ func (b *Batch) team(id int64) *team {
 			return nil
 		}
 		b.fix(teamBytes)
-		return &team{bin: bin{batch: b, team: id, sheet: b.events}}
+		return newTeam(b, id)
 	})
 }
 

@@ -24,8 +24,9 @@ type bin struct {
 	size atomic.Int64
 
 	mu    sync.Mutex
-	rows  *rows // nil if empty
-	parts int   // handed over so far: the number of the next part
+	rows  *rows  // nil if empty
+	parts int    // handed over so far: the number of the next part
+	pour  func() // makes the rows if they are held in another form; nil otherwise
 }
 
 // reserve makes room for a row of size bytes; fresh says that the builder is a new one. n.mu is held.
@@ -55,6 +56,9 @@ func (n *bin) flush(c cause) {
 
 // take closes the rows and returns them, nil if there are none. n.mu is held.
 func (n *bin) take() *rows {
+	if n.pour != nil {
+		n.pour()
+	}
 	r := n.rows
 	if r == nil {
 		return nil

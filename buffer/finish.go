@@ -48,25 +48,33 @@ func (b *Batch) seal() {
 func (b *Batch) handOverTails() {
 	all := b.teams.clear()
 	slices.SortFunc(all, func(x, y *team) int { return cmp.Compare(x.team, y.team) })
-	var tails []*bin
-	var total int64
+	tails := make(map[*sheet][]*bin)
 	for _, t := range all {
 		t.forget()
-		if size := t.size.Load(); size > 0 {
-			tails = append(tails, &t.bin)
-			total += size
+		for _, n := range t.bins() {
+			tails[n.sheet] = append(tails[n.sheet], n)
 		}
 	}
 	b.rejects.handOver(causeSeal)
-	if len(tails) <= maxTails {
-		for _, tail := range tails {
-			tail.handOver(causeSeal)
+	for s, bins := range tails {
+		b.handOverBins(s, bins)
+	}
+}
+
+func (b *Batch) handOverBins(of *sheet, bins []*bin) {
+	if len(bins) <= maxTails {
+		for _, n := range bins {
+			n.handOver(causeSeal)
 		}
 		return
 	}
-	s := &shared{batch: b, sheet: b.events, target: max(int64(b.buffer.cfg.PartSize), total/maxTails), cause: causeSeal}
-	for _, tail := range tails {
-		s.add(tail)
+	var total int64
+	for _, n := range bins {
+		total += n.size.Load()
+	}
+	s := &shared{batch: b, sheet: of, target: max(int64(b.buffer.cfg.PartSize), total/maxTails), cause: causeSeal}
+	for _, n := range bins {
+		s.add(n)
 	}
 	s.flush()
 }
@@ -81,17 +89,15 @@ func (b *Batch) contents() (batch.Contents, bool) {
 	slices.SortFunc(b.stored, func(x, y storedPart) int {
 		return cmp.Or(cmp.Compare(x.Team, y.Team), cmp.Compare(x.number, y.number))
 	})
-	contents := batch.Contents{Counts: b.tally.Counts}
-	table := batch.Table{Target: b.events.Target}
+	parts := make(map[*sheet][]batch.Part)
 	for _, p := range b.stored {
-		if p.sheet.reject {
-			contents.Rejects = append(contents.Rejects, p.Part)
-		} else {
-			table.Parts = append(table.Parts, p.Part)
-		}
+		parts[p.sheet] = append(parts[p.sheet], p.Part)
 	}
-	if len(table.Parts) > 0 {
-		contents.Tables = []batch.Table{table}
+	contents := batch.Contents{Counts: b.tally.Counts, Rejects: parts[b.rejects.sheet]}
+	for _, s := range []*sheet{b.events, b.persons} {
+		if len(parts[s]) > 0 {
+			contents.Tables = append(contents.Tables, s.contents(parts[s]))
+		}
 	}
 	return contents, true
 }
@@ -106,6 +112,7 @@ func (b *Batch) Discard() {
 	for _, t := range b.teams.clear() {
 		t.forget()
 		t.handOver(causeSeal)
+		t.people.discard()
 	}
 	b.rejects.handOver(causeSeal)
 	b.sweep()

@@ -135,13 +135,23 @@ func columns() (cols []model.Selected) {
 	return cols
 }
 
+// changeColumns are the columns of persons; json says that their table has the properties as JSON.
+func changeColumns(json bool) (cols []model.Selected) {
+	for _, c := range model.ChangeColumns() {
+		cols = append(cols, model.Selected{Column: c, Loadable: json && c.JSON})
+	}
+	return cols
+}
+
 // batch opens a batch that wants teams below 1,000.
 func (f *fixture) batch(cols []model.Selected) *Batch {
 	now := time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC)
 	return f.Open(Opening{
 		ID: batch.NewID(now), Prefix: "tm", IngestedAt: now,
-		Events: Table{batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events"}, cols},
-		Wants:  func(team int64) bool { return team < 1_000 },
+		Events:  Table{batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events"}, cols},
+		Persons: Table{batch.Target{Model: "persons", Project: "p", Location: "EU", Dataset: "d", Table: "persons"}, changeColumns(true)},
+		Topics:  map[string]Kind{"events": Events, "persons": Persons, "mappings": DistinctIDs},
+		Wants:   func(team int64) bool { return team < 1_000 },
 	})
 }
 

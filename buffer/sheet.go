@@ -1,6 +1,8 @@
 package buffer
 
 import (
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -21,10 +23,36 @@ type sheet struct {
 	Table
 	reject bool // no table
 	schema *arrow.Schema
+	json   bool         // of persons: their table has the properties as JSON
 	shared atomic.Int64 // parts of several teams
+	keys   keys         // of persons that were handed over
 }
 
-func newSheet(t Table) *sheet { return &sheet{Table: t, schema: model.Schema(t.Columns)} }
+// keys are the bounds of keys.
+type keys struct {
+	mu     sync.Mutex
+	any    bool
+	bounds batch.Keys
+}
+
+func newSheet(t Table) *sheet {
+	return &sheet{
+		Table: t, schema: model.Schema(t.Columns),
+		json: slices.ContainsFunc(t.Columns, func(c model.Selected) bool { return c.Loadable }),
+	}
+}
+
+// contents returns the sheet's table with its parts.
+func (s *sheet) contents(parts []batch.Part) batch.Table {
+	t := batch.Table{Target: s.Target, Parts: parts}
+	s.keys.mu.Lock()
+	defer s.keys.mu.Unlock()
+	if s.keys.any {
+		bounds := s.keys.bounds
+		t.Keys = &bounds
+	}
+	return t
+}
 
 // object names a part.
 func (s *sheet) object(b *Batch, team int64, number int) string {

@@ -7,15 +7,22 @@ import (
 )
 
 // teamBytes is what a team takes beside its rows and uuids: the struct and its place in the map.
-const teamBytes = 400
+const teamBytes = 700
 
-// team collects the rows of one team in one batch.
+// team collects the rows of one team in one batch: of events in the bin, of persons in people.
 type team struct {
 	bin
+	people   versions
 	appender *model.EventAppender // writes to bin.rows
 	seen     uuidSet
 	day      int64 // of the row before
 	anyDay   bool  // day is set
+}
+
+func newTeam(b *Batch, id int64) *team {
+	t := &team{bin: bin{batch: b, team: id, sheet: b.events}}
+	t.people.bin = bin{batch: b, team: id, sheet: b.persons, pour: t.people.pour}
+	return t
 }
 
 // outcome is what one record became.
@@ -26,7 +33,10 @@ const (
 	nulled
 	duplicate
 	tooManyDays
-	dropped // with its whole batch
+	superseded       // by what is held already
+	supersedes       // what was held, which is counted as superseded
+	supersedesNulled // supersedes, and nulled itself
+	dropped          // with its whole batch
 )
 
 // append adds an event's row unless it is a duplicate.
@@ -71,6 +81,16 @@ func (t *team) forget() {
 	t.seen = uuidSet{}
 }
 
+// bins returns those of the team that have rows.
+func (t *team) bins() (bins []*bin) {
+	for _, n := range []*bin{&t.bin, &t.people.bin} {
+		if n.size.Load() > 0 {
+			bins = append(bins, n)
+		}
+	}
+	return bins
+}
+
 // teams is a map by team ID, cut into shards so that workers rarely meet.
 type teams struct {
 	shards [64]struct {
@@ -107,9 +127,7 @@ func (t *teams) bins() (bins []*bin) {
 		s := &t.shards[i]
 		s.mu.RLock()
 		for _, team := range s.byID {
-			if team.size.Load() > 0 {
-				bins = append(bins, &team.bin)
-			}
+			bins = append(bins, team.bins()...)
 		}
 		s.mu.RUnlock()
 	}

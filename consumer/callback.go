@@ -136,9 +136,15 @@ func (s *Session) takeOver(ctx context.Context, offsets map[string]map[int32]bat
 	return nil
 }
 
-func (s *Session) countPartitions(ctx context.Context) (int, error) {
-	detail, err := s.starter.topic(ctx, s.cfg.EventsTopic)
-	return len(detail.Partitions), err
+func (s *Session) countPartitions(ctx context.Context) (n int, err error) {
+	for _, topic := range s.limits.Topics {
+		detail, err := s.starter.topic(ctx, topic)
+		if err != nil {
+			return 0, err
+		}
+		n += len(detail.Partitions)
+	}
+	return n, nil
 }
 
 // adjustOffsets tells the client where to consume the partitions that onOffsetsFetched took over. Stopped ones are left

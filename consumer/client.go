@@ -45,7 +45,7 @@ func (c *Config) ConnectionOptions(log *slog.Logger) ([]kgo.Opt, error) {
 func (s *Session) groupOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(s.cfg.Group),
-		kgo.ConsumeTopics(s.cfg.EventsTopic),
+		kgo.ConsumeTopics(s.limits.Topics...),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -56,7 +56,7 @@ func (s *Session) groupOptions() []kgo.Opt {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(s.limits.FetchMaxBytes),
 		kgo.WithDecompressor(newDecompressor()),
-		kgo.MetadataMaxAge(time.Minute), // how soon partitions added to the topic are noticed
+		kgo.MetadataMaxAge(time.Minute), // how soon partitions added to a topic are noticed
 		kgo.OnOffsetsFetched(s.onOffsetsFetched),
 		kgo.AdjustFetchOffsetsFn(s.adjustOffsets),
 		kgo.OnPartitionsRevoked(s.onRevoked),

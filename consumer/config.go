@@ -16,6 +16,9 @@ type Config struct {
 	Group string `envconfig:"GROUP" default:"tidemark" desc:"Consumer group. All replicas share one name; a new name starts from TIDEMARK_START and exports everything again."`
 	// EventsTopic is the topic of the events model.
 	EventsTopic string `envconfig:"EVENTS_TOPIC" default:"clickhouse_events_json" desc:"Topic with PostHog's processed events."`
+	// PersonsTopic and DistinctIDsTopic are the topics of the persons model.
+	PersonsTopic     string `envconfig:"PERSONS_TOPIC" default:"clickhouse_person" desc:"Topic with PostHog's persons, for the persons model."`
+	DistinctIDsTopic string `envconfig:"DISTINCT_IDS_TOPIC" default:"clickhouse_person_distinct_id" desc:"Topic with PostHog's mappings of distinct ids to persons, for the persons model."`
 	// Period is the length of a flush period.
 	Period time.Duration `envconfig:"PERIOD" default:"1h" desc:"Length of a flush period; must divide 24h. Every replica makes one load job per period and table, and BigQuery allows 1,500 per table and day."`
 	// FlushDelay is how long after its end a period is sealed.
@@ -66,9 +69,7 @@ func (c *Config) Validate() error {
 	if c.Group == "" {
 		fault("GROUP", "empty", "a consumer group name")
 	}
-	if c.EventsTopic == "" {
-		fault("EVENTS_TOPIC", "empty", "a topic name")
-	}
+	errs = append(errs, c.validateTopics())
 	if c.Period < minimalPeriod || c.Period > day || day%c.Period != 0 {
 		fault("PERIOD", c.Period, "a divisor of 24h from 1s to 24h")
 	}
@@ -88,6 +89,22 @@ func (c *Config) Validate() error {
 		fault("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, "1s or more")
 	}
 	return errors.Join(append(errs, c.validateSecurity()...)...)
+}
+
+func (c *Config) validateTopics() error {
+	var errs []error
+	names := make(map[string]string)
+	for _, t := range []struct{ variable, name string }{
+		{"EVENTS_TOPIC", c.EventsTopic}, {"PERSONS_TOPIC", c.PersonsTopic}, {"DISTINCT_IDS_TOPIC", c.DistinctIDsTopic},
+	} {
+		if t.name == "" {
+			errs = append(errs, fmt.Errorf("TIDEMARK_%s is empty; want a topic name", t.variable))
+		} else if other := names[t.name]; other != "" {
+			errs = append(errs, fmt.Errorf("TIDEMARK_%s and TIDEMARK_%s are both %q; want different topics", other, t.variable, t.name))
+		}
+		names[t.name] = t.variable
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) validateSecurity() (errs []error) {

@@ -8,7 +8,7 @@ import (
 )
 
 func valid() Config {
-	return Config{Brokers: []string{"kafka:9092"}, Group: "g", EventsTopic: "t", Period: time.Hour, FlushDelay: 10 * time.Second,
+	return Config{Brokers: []string{"kafka:9092"}, Group: "g", EventsTopic: "t", PersonsTopic: "p", DistinctIDsTopic: "d", Period: time.Hour, FlushDelay: 10 * time.Second,
 		Start: "earliest", RebalanceTimeout: 2 * time.Minute, SessionTimeout: 45 * time.Second, ShutdownTimeout: time.Minute}
 }
 

@@ -16,10 +16,11 @@ import (
 	"tidemark/batch"
 )
 
-// Limits are bounds that come from the whole service rather than from Kafka.
+// Limits are what comes from the whole service rather than from Kafka.
 type Limits struct {
-	FetchMaxBytes int32  // compressed bytes fetched ahead, per broker
-	MarksPrefix   string // of the marks' names in the bucket
+	Topics        []string // to consume, at least one
+	FetchMaxBytes int32    // compressed bytes fetched ahead, per broker
+	MarksPrefix   string   // of the marks' names in the bucket
 }
 
 // Ports are what a session calls.
@@ -53,7 +54,7 @@ type Session struct {
 	current, next   *open
 	lastSeal        time.Time
 	decided         func(context.Context) error // waits until the last batch sealed is decided
-	topicPartitions int                         // of the whole topic, held or not
+	topicPartitions int                         // of all topics, held or not
 }
 
 // NewSession builds a session. Its client joins the group in the background; nothing is consumed, and nobody's batches are

@@ -7,17 +7,25 @@ import (
 	"strings"
 )
 
-// Config names the table that takes the events, read by envconfig under the prefix TIDEMARK.
+// Config says what is exported into which tables, read by envconfig under the prefix TIDEMARK.
 type Config struct {
+	// Models that are exported.
+	Models []string `envconfig:"MODELS" default:"events,persons" desc:"Models to export, separated by commas: events, persons."`
 	// Dataset is the BigQuery dataset that holds the tables. It must exist.
 	Dataset string `envconfig:"DATASET" default:"" desc:"BigQuery dataset that holds the tables, in TIDEMARK_PROJECT; required. It must exist: its location decides where jobs run."`
 	// EventsTable is the table of events inside Dataset.
 	EventsTable string `envconfig:"EVENTS_TABLE" default:"events" desc:"Table in TIDEMARK_DATASET that takes the events; it is created if it does not exist."`
+	// PersonsTable is the table of persons inside Dataset; the side tables are named after it.
+	PersonsTable string `envconfig:"PERSONS_TABLE" default:"persons" desc:"Table in TIDEMARK_DATASET that takes the persons, one row per team and distinct id; it is created if it does not exist. Two more tables beside it, with _person_state and _distinct_id_state behind the name, hold what has no row there yet."`
+	// PersonDeletes is what becomes of the rows of deleted persons.
+	PersonDeletes string `envconfig:"PERSON_DELETES" default:"mark" desc:"What becomes of the rows of deleted persons and distinct ids: mark keeps them and sets is_deleted, as PostHog's own export does; remove deletes them and the person's properties."`
+	// StatusTable says how far the other tables are complete.
+	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per batch and table. Empty turns it off, which is allowed only without the persons model: merges rely on it."`
 	// JSONColumns chooses the type of the JSON documents' columns in a table that tidemark creates. An existing table's
 	// own types are used as they are.
 	JSONColumns bool `envconfig:"JSON_COLUMNS" default:"false" desc:"Create the columns that hold JSON documents as JSON instead of STRING. Rows then reach the table through a stage table and one INSERT query per batch, which BigQuery bills, where STRING columns are loaded free of charge. An existing table keeps its types."`
-	// Teams are the PostHog team IDs whose events are exported; empty for all.
-	Teams []int64 `envconfig:"TEAMS" default:"" desc:"Comma-separated list of PostHog team IDs whose events are exported; empty exports all teams. Events of other teams are counted and skipped."`
+	// Teams are the PostHog team IDs whose records are exported; empty for all.
+	Teams []int64 `envconfig:"TEAMS" default:"" desc:"Comma-separated list of PostHog team IDs whose records are exported; empty exports all teams. Records of other teams are counted and skipped."`
 }
 
 // Validate reports everything that is wrong with c.
@@ -28,9 +36,7 @@ func (c Config) Validate() error {
 	} else if !validName(c.Dataset, "") {
 		errs = append(errs, fmt.Errorf("TIDEMARK_DATASET is %q; want letters, digits and underscores, at most 1024", c.Dataset))
 	}
-	if !validName(c.EventsTable, "-") {
-		errs = append(errs, fmt.Errorf("TIDEMARK_EVENTS_TABLE is %q; want letters, digits, underscores and hyphens, 1 to 1024", c.EventsTable))
-	}
+	errs = append(errs, c.validateModels(), c.validateTables())
 	seen := make(map[int64]bool, len(c.Teams))
 	for _, team := range c.Teams {
 		if team <= 0 || seen[team] {
@@ -41,7 +47,58 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Wants says whether events of the team are exported.
+func (c Config) validateModels() error {
+	var errs []error
+	for i, m := range c.Models {
+		if m != EventsModel && m != PersonsModel || slices.Contains(c.Models[:i], m) {
+			errs = append(errs, fmt.Errorf("TIDEMARK_MODELS has %q; want each of %s and %s at most once", m, EventsModel, PersonsModel))
+		}
+	}
+	if len(c.Models) == 0 {
+		errs = append(errs, fmt.Errorf("TIDEMARK_MODELS is empty; want %s, %s or both", EventsModel, PersonsModel))
+	}
+	if c.Exports(PersonsModel) && c.StatusTable == "" {
+		errs = append(errs, errors.New("TIDEMARK_STATUS_TABLE is empty and TIDEMARK_MODELS has persons; want the name of a table, which merges conflict on instead of inserting a person twice"))
+	}
+	if c.PersonDeletes != markDeletes && c.PersonDeletes != removeDeletes {
+		errs = append(errs, fmt.Errorf("TIDEMARK_PERSON_DELETES is %q; want %s or %s", c.PersonDeletes, markDeletes, removeDeletes))
+	}
+	return errors.Join(errs...)
+}
+
+// The values of [Config.PersonDeletes].
+const (
+	markDeletes   = "mark"
+	removeDeletes = "remove"
+)
+
+// longestTable leaves room for what is put behind the name of the persons table; BigQuery allows 1,024 bytes.
+const longestTable = 1000
+
+func (c Config) validateTables() error {
+	var errs []error
+	names := make(map[string]string)
+	for _, t := range []struct{ variable, name string }{
+		{"EVENTS_TABLE", c.EventsTable}, {"PERSONS_TABLE", c.PersonsTable}, {"STATUS_TABLE", c.StatusTable},
+	} {
+		if t.name == "" && t.variable == "STATUS_TABLE" {
+			continue
+		}
+		if !validName(t.name, "-") || len(t.name) > longestTable {
+			errs = append(errs, fmt.Errorf("TIDEMARK_%s is %q; want letters, digits, underscores and hyphens, 1 to %d", t.variable, t.name, longestTable))
+		}
+		if other := names[t.name]; other != "" {
+			errs = append(errs, fmt.Errorf("TIDEMARK_%s and TIDEMARK_%s are both %q; want different tables", other, t.variable, t.name))
+		}
+		names[t.name] = t.variable
+	}
+	return errors.Join(errs...)
+}
+
+// Exports says whether the model is exported.
+func (c Config) Exports(model string) bool { return slices.Contains(c.Models, model) }
+
+// Wants says whether records of the team are exported.
 func (c Config) Wants(team int64) bool { return len(c.Teams) == 0 || slices.Contains(c.Teams, team) }
 
 // validName allows what BigQuery allows in names that need no quoting tricks: ASCII letters, digits, underscores, and

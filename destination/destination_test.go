@@ -13,43 +13,59 @@ import (
 	"tidemark/model"
 )
 
-// warehouse holds at most one table. A created one gets its fields from the spec, as BigQuery does.
+// warehouse holds tables by name. A created one gets its fields from the spec, as BigQuery does.
 type warehouse struct {
-	table   *Table
+	tables  map[string]*Table
 	created []Spec
 	err     error
 	// rival is a table that another replica creates just before ours.
 	rival *Table
 }
 
-func (w *warehouse) Table(context.Context, string, string, string) (Table, bool, error) {
-	if w.err != nil || w.table == nil {
+// holding has an events table.
+func holding(t *Table) *warehouse { return &warehouse{tables: map[string]*Table{"events": t}} }
+
+func (w *warehouse) Table(_ context.Context, _, _, name string) (Table, bool, error) {
+	if w.err != nil || w.tables[name] == nil {
 		return Table{}, false, w.err
 	}
-	return *w.table, true, nil
+	return *w.tables[name], true, nil
 }
 
 func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 	w.created = append(w.created, s)
-	if w.table = w.rival; w.table != nil {
+	if w.tables == nil {
+		w.tables = make(map[string]*Table)
+	}
+	if w.tables[s.Table] = w.rival; w.rival != nil {
 		return nil
 	}
-	w.table = &Table{Kind: "TABLE", Location: "EU"}
+	made := &Table{Kind: "TABLE", Location: "EU"}
+	w.tables[s.Table] = made
 	for _, c := range s.Columns {
 		f := Field{Name: c.Name, Type: c.Type.String()}
 		if s.JSON && c.JSON {
 			f.Type = "JSON"
 		}
-		w.table.Fields = append(w.table.Fields, f)
+		made.Fields = append(made.Fields, f)
 	}
 	return nil
 }
 
-func resolve(t *testing.T, w *warehouse, json bool) (Resolved, error) {
+func config(json bool, models ...string) Config {
+	return Config{Models: models, Dataset: "posthog", EventsTable: "events", PersonsTable: "persons", PersonDeletes: "mark",
+		StatusTable: "tidemark_status", JSONColumns: json}
+}
+
+// resolve resolves the events table.
+func resolve(t *testing.T, w *warehouse, json bool) (ResolvedTable, error) {
 	t.Helper()
-	d, err := New(Config{Dataset: "posthog", EventsTable: "events", JSONColumns: json}, "acme", w)
+	d, err := New(config(json, EventsModel), "acme", w)
 	require.NoError(t, err)
-	return d.Resolve(t.Context(), time.Unix(1, 0))
+	res, err := d.Resolve(t.Context(), time.Unix(1, 0))
+	require.Equal(t, time.Unix(1, 0), res.ReadAt)
+	require.Len(t, res.Tables, 1)
+	return res.Tables[0], err
 }
 
 func names[T any](list []T, name func(T) string) (out []string) {
@@ -81,7 +97,7 @@ func TestResolve_CreatesMissingTableWithDocumentedColumns(t *testing.T) {
 		require.Equal(t, "acme.posthog.events", res.Target.String())
 		require.Equal(t, "EU", res.Target.Location)
 		require.Equal(t, "events", res.Target.Model)
-		require.Equal(t, time.Unix(1, 0), res.ReadAt)
+		require.Equal(t, "tidemark_status", res.Target.StatusTable)
 	}
 }
 
@@ -95,13 +111,13 @@ func TestResolve_UsesTheTableThatIsThere(t *testing.T) {
 }
 
 func TestResolve_LoadsOnlyColumnsTheTableHas(t *testing.T) {
-	w := &warehouse{table: &Table{Kind: "TABLE", Location: "EU", Fields: []Field{
+	w := holding(&Table{Kind: "TABLE", Location: "EU", Fields: []Field{
 		{Name: "Properties", Type: "JSON"}, // names have no case
 		{Name: "note", Type: "GEOGRAPHY"},  // unknown: stays NULL
 		{Name: "set", Type: "STRING"},
 		{Name: "_kafka_offset", Type: "INT64"}, // known, not created by us
 		{Name: "tags", Type: "STRING", Repeated: true},
-	}}}
+	}})
 	res, err := resolve(t, w, false)
 	require.NoError(t, err)
 	require.Empty(t, w.created)
@@ -126,7 +142,7 @@ func TestResolve_TableThatCannotTakeRowsIsAnErrorWithEveryFault(t *testing.T) {
 			"column timestamp has type DATETIME; want TIMESTAMP", "column elements has type JSON; want STRING",
 			"column must is REQUIRED", "column distinct_id is REQUIRED"}},
 	} {
-		_, err := resolve(t, &warehouse{table: &c.table}, false)
+		_, err := resolve(t, holding(&c.table), false)
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		for _, want := range c.want {
@@ -142,23 +158,83 @@ func TestResolve_WarehouseErrorsPassThrough(t *testing.T) {
 	require.ErrorIs(t, err, down)
 }
 
+func TestResolve_CreatesThePersonsTableWithDocumentedColumns(t *testing.T) {
+	for _, json := range []bool{false, true} {
+		w := new(warehouse)
+		cfg := config(json, PersonsModel)
+		cfg.PersonDeletes = "remove"
+		d, err := New(cfg, "acme", w)
+		require.NoError(t, err)
+		res, err := d.Resolve(t.Context(), time.Unix(1, 0))
+		require.NoError(t, err)
+		require.Len(t, w.created, 1, "no events table is made")
+		require.Empty(t, w.created[0].PartitionBy)
+		require.Equal(t, []string{"team_id", "distinct_id"}, w.created[0].ClusterBy)
+		require.Equal(t, []string{"team_id", "distinct_id", "person_id", "properties", "person_distinct_id_version", "person_version", "created_at", "is_deleted"},
+			names(w.created[0].Columns, func(c model.Column) string { return c.Name }))
+		table := res.Tables[0]
+		require.Equal(t, "persons", table.Target.Model)
+		require.True(t, table.Target.RemoveDeleted)
+		require.Equal(t, json, table.Target.HasJSON())
+		require.Equal(t, names(model.ChangeColumns(), func(c model.Column) string { return c.Name }),
+			names(table.Columns, func(c model.Selected) string { return c.Name }), "the parts are the same for every table")
+		for _, c := range table.Columns {
+			require.Equal(t, json && c.Name == "properties", c.Loadable, c.Name)
+		}
+	}
+}
+
+func TestResolve_PersonsNeedTheColumnsTheyAreMergedBy(t *testing.T) {
+	w := &warehouse{tables: map[string]*Table{"persons": {Kind: "TABLE", Fields: []Field{
+		{Name: "team_id", Type: "INT64"}, {Name: "Distinct_ID", Type: "STRING"}, {Name: "person_id", Type: "STRING"},
+		{Name: "person_version", Type: "FLOAT64"}, {Name: "note", Type: "STRING"},
+	}}}}
+	d, err := New(config(false, EventsModel, PersonsModel), "acme", w)
+	require.NoError(t, err)
+	res, err := d.Resolve(t.Context(), time.Unix(1, 0))
+	require.ErrorContains(t, err, "column person_distinct_id_version is missing; want INT64")
+	require.ErrorContains(t, err, "column person_version has type FLOAT64; want INT64")
+	require.NotContains(t, err.Error(), "distinct_id is missing")
+	require.Contains(t, batch.HintOf(err), "TIDEMARK_PERSONS_TABLE")
+	require.Equal(t, "events", res.Tables[0].Target.Model)
+}
+
 func TestWants(t *testing.T) {
-	all, err := New(Config{Dataset: "d", EventsTable: "e"}, "p", nil)
+	all, err := New(config(false, EventsModel), "p", nil)
 	require.NoError(t, err)
 	require.True(t, all.Wants(7))
-	some, err := New(Config{Dataset: "d", EventsTable: "e", Teams: []int64{1, 7}}, "p", nil)
+	cfg := config(false, EventsModel)
+	cfg.Teams = []int64{1, 7}
+	some, err := New(cfg, "p", nil)
 	require.NoError(t, err)
 	require.True(t, some.Wants(7))
 	require.False(t, some.Wants(2))
 }
 
 func TestConfig_ValidateNamesEveryFault(t *testing.T) {
-	require.NoError(t, Config{Dataset: "posthog_1", EventsTable: "my-events"}.Validate())
-	err := Config{Dataset: "a-b", EventsTable: "a`b", Teams: []int64{0, 5, 5}}.Validate()
-	for _, want := range []string{`TIDEMARK_DATASET is "a-b"`, "TIDEMARK_EVENTS_TABLE is \"a`b\"", "TIDEMARK_TEAMS has 0", "TIDEMARK_TEAMS has 5"} {
-		require.ErrorContains(t, err, want)
+	require.NoError(t, config(false, EventsModel, PersonsModel).Validate())
+	for _, c := range []struct {
+		change func(*Config)
+		want   []string
+	}{
+		{func(c *Config) { c.Dataset, c.EventsTable, c.Teams = "a-b", "a`b", []int64{0, 5, 5} },
+			[]string{`TIDEMARK_DATASET is "a-b"`, "TIDEMARK_EVENTS_TABLE is \"a`b\"", "TIDEMARK_TEAMS has 0", "TIDEMARK_TEAMS has 5"}},
+		{func(c *Config) { c.Dataset = "" }, []string{"TIDEMARK_DATASET is empty"}},
+		{func(c *Config) { c.PersonsTable = "events" }, []string{`TIDEMARK_EVENTS_TABLE and TIDEMARK_PERSONS_TABLE are both "events"`}},
+		{func(c *Config) { c.Models = nil }, []string{"TIDEMARK_MODELS is empty; want events, persons or both"}},
+		{func(c *Config) { c.Models = []string{"events", "event", "events"} }, []string{`TIDEMARK_MODELS has "event"`, `TIDEMARK_MODELS has "events"`}},
+		{func(c *Config) { c.StatusTable = "" }, []string{"TIDEMARK_STATUS_TABLE is empty and TIDEMARK_MODELS has persons"}},
+		{func(c *Config) { c.PersonDeletes = "keep" }, []string{`TIDEMARK_PERSON_DELETES is "keep"; want mark or remove`}},
+	} {
+		cfg := config(false, EventsModel, PersonsModel)
+		c.change(&cfg)
+		for _, want := range c.want {
+			require.ErrorContains(t, cfg.Validate(), want)
+		}
 	}
-	require.ErrorContains(t, Config{EventsTable: "events"}.Validate(), "TIDEMARK_DATASET is empty")
-	_, err = New(Config{Dataset: "d", EventsTable: "e"}, "", nil)
+	alone := config(false, EventsModel)
+	alone.StatusTable = ""
+	require.NoError(t, alone.Validate(), "events need no status table")
+	_, err := New(config(false, EventsModel), "", nil)
 	require.ErrorContains(t, err, "project")
 }

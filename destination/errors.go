@@ -5,8 +5,9 @@ import "strings"
 // Error says that a table cannot take rows as it is. Trying again changes nothing until somebody changes the table or
 // the configuration.
 type Error struct {
-	Table  string // project.dataset.table
-	Faults []string
+	Table    string // project.dataset.table
+	Variable string // that names it
+	Faults   []string
 }
 
 // Error lists all faults.
@@ -14,5 +15,5 @@ func (e *Error) Error() string { return "table " + e.Table + ": " + strings.Join
 
 // Hint says what an operator can do.
 func (e *Error) Hint() string {
-	return "change the columns named, or name another table in TIDEMARK_EVENTS_TABLE; a table that does not exist is created with the right columns"
+	return "change the columns named, or name another table in " + e.Variable + "; a table that does not exist is created with the right columns"
 }

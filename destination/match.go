@@ -16,10 +16,10 @@ type matched struct {
 }
 
 // match returns the known columns that the table has, in the order of known, or everything that makes the table
-// impossible to load. Names are compared without regard to case, as BigQuery does
+// impossible to load, needed columns that are missing among it. Names are compared without regard to case, as BigQuery does
 // (cloud.google.com/bigquery/docs/schemas#column_names): a column UUID is the known column uuid, and a table cannot have
 // both.
-func match(table Table, known []model.Column) (columns []matched, faults []string) {
+func match(table Table, known []model.Column, needed []string) (columns []matched, faults []string) {
 	if table.Kind != "" && table.Kind != "TABLE" {
 		return nil, []string{fmt.Sprintf("it is of the kind %s; want a TABLE", table.Kind)}
 	}
@@ -29,7 +29,11 @@ func match(table Table, known []model.Column) (columns []matched, faults []strin
 		}
 	}
 	for _, c := range known {
+		need := slices.Contains(needed, c.Name)
 		i := slices.IndexFunc(table.Fields, func(f Field) bool { return strings.EqualFold(f.Name, c.Name) })
+		if i < 0 && need {
+			faults = append(faults, fmt.Sprintf("column %s is missing; want %s: rows are merged by it", c.Name, wanted(c)))
+		}
 		if i < 0 {
 			continue
 		}
@@ -42,7 +46,7 @@ func match(table Table, known []model.Column) (columns []matched, faults []strin
 		columns = append(columns, matched{model.Selected{Column: c, Loadable: loadable}, field.Type})
 	}
 	if len(faults) == 0 && len(columns) == 0 {
-		faults = append(faults, "it has none of the known columns (uuid, event, timestamp, …)")
+		faults = append(faults, fmt.Sprintf("it has none of the known columns (%s, %s, %s, …)", known[0].Name, known[1].Name, known[2].Name))
 	}
 	return columns, faults
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -68,9 +69,9 @@ func run(ctx context.Context, opts options, out *console) (err error) {
 
 func (d *demo) introduce() {
 	d.out.say("seed       %d (repeat with --seed %d)", d.opts.seed, d.opts.seed)
-	d.out.say("Kafka      %s, topic %s, %d partitions, group tidemark", d.stack.Kafka.Addrs()[0], stack.Topic, d.opts.partitions)
+	d.out.say("Kafka      %s, topics %s, group tidemark", d.stack.Kafka.Addrs()[0], strings.Join(topics(), ", "))
 	d.out.say("Storage    %s, bucket %s", d.stack.GCS.Endpoint(), stack.Bucket)
-	d.out.say("BigQuery   %s, table %s", d.stack.BigQuery.Endpoint(), stack.EventsTable())
+	d.out.say("BigQuery   %s, tables %s and %s", d.stack.BigQuery.Endpoint(), stack.EventsTable(), stack.PersonsTable)
 	d.out.say("periods    of %s, %d replicas; metrics and /status at the addresses logged below", d.opts.period, d.opts.replicas)
 }
 
@@ -161,9 +162,11 @@ func (d *demo) produce(ctx, whole context.Context) error {
 	stop := context.AfterFunc(whole, cancel)
 	defer stop()
 	stats, err := generator.Produce(stopped, gen, generator.ProduceOptions{Brokers: d.stack.Kafka.Addrs(), Topic: stack.Topic,
-		Records: d.opts.records, Rate: d.opts.rate}, d.report)
+		PersonTopic: stack.PersonsTopic, MappingTopic: stack.DistinctIDsTopic, Records: d.opts.records, Rate: d.opts.rate}, d.report)
 	d.clock.produced = time.Now()
-	d.out.say("produced   %d messages, %d MB, %d of them not exportable on purpose", stats.Records, stats.Bytes>>20, stats.Rejected())
+	d.out.say("produced   %d events, %d MB, %d of them not exportable on purpose", stats.Records, stats.Bytes>>20, stats.Rejected())
+	d.out.say("           %d messages of persons and %d of distinct ids, in any order, %d not exportable on purpose",
+		stats.Persons.Persons, stats.Persons.Mappings, stats.Persons.Rejected)
 	d.out.say("waiting    until all of it is in BigQuery, at most a period of %s; Ctrl-C leaves at once", d.opts.period)
 	return err
 }
@@ -207,7 +210,7 @@ func (d *demo) waitVisible(ctx context.Context) error {
 
 // committed sums up the group's committed offsets and how far they are behind the end.
 func (d *demo) committed(ctx context.Context) (visible, behind int64, err error) {
-	ends, err := d.admin.ListEndOffsets(ctx, stack.Topic)
+	ends, err := d.admin.ListEndOffsets(ctx, topics()...)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -225,6 +228,8 @@ func (d *demo) committed(ctx context.Context) (visible, behind int64, err error)
 	})
 	return visible, behind, nil
 }
+
+func topics() []string { return []string{stack.Topic, stack.PersonsTopic, stack.DistinctIDsTopic} }
 
 // group is the consumer group: a variable of the caller's environment applies here as well.
 func (d *demo) group() string {

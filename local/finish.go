@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -22,6 +24,9 @@ func (d *demo) finish(ctx context.Context) error {
 	if err := d.showTeams(ctx); err != nil {
 		return err
 	}
+	if err := d.showPersons(ctx); err != nil {
+		return err
+	}
 	if err := d.showWatermark(ctx); err != nil {
 		return err
 	}
@@ -31,17 +36,41 @@ func (d *demo) finish(ctx context.Context) error {
 	if !d.opts.verify {
 		return nil
 	}
-	d.out.say("verifying  every message of the topic against the table")
+	d.out.say("verifying  every message of the topics against the tables")
 	report, err := verify.Verify(ctx, verify.Options{Brokers: d.stack.Kafka.Addrs(), Topic: stack.Topic, BigQuery: d.stack.Client,
 		Project: stack.Project, Dataset: stack.Dataset, Table: stack.Table, MaxBytes: maxRecord})
 	if err != nil {
 		return err
 	}
+	persons, err := verify.Persons(ctx, verify.PersonsOptions{Brokers: d.stack.Kafka.Addrs(), PersonTopic: stack.PersonsTopic, MappingTopic: stack.DistinctIDsTopic,
+		BigQuery: d.stack.Client, Project: stack.Project, Dataset: stack.Dataset, Table: stack.PersonsTable, MaxBytes: maxRecord,
+		Deletes: verify.Deletes(os.Getenv("TIDEMARK_PERSON_DELETES"))})
+	if err != nil {
+		return err
+	}
 	d.out.say("took       %s", d.clock)
 	fmt.Println(report)
-	if !report.OK() {
-		return fmt.Errorf("%w: %s", errDiffers, report.FirstDifference)
+	fmt.Println(persons)
+	if !report.OK() || !persons.OK() {
+		return fmt.Errorf("%w: %s", errDiffers, strings.TrimSpace(report.FirstDifference+" "+persons.FirstDifference))
 	}
+	return nil
+}
+
+// showPersons prints the answer to the question that takes both tables: how many people there were. Who never told who
+// they are counts by the distinct id of their device.
+func (d *demo) showPersons(ctx context.Context) error {
+	q := d.stack.Client.Query(fmt.Sprintf("SELECT COUNT(DISTINCT COALESCE(p.person_id, e.distinct_id)) AS people\n"+
+		"FROM `%s` AS e\nLEFT JOIN `%s` AS p ON p.team_id = e.team_id AND p.distinct_id = e.distinct_id", stack.EventsTable(), stack.PersonsFullName()))
+	rows, err := q.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("query unique persons: %w", err)
+	}
+	var r []bigquery.Value
+	if err := rows.Next(&r); err != nil {
+		return fmt.Errorf("read unique persons: %w", err)
+	}
+	fmt.Printf("%s\n\n%v unique persons triggered an event\n\n", q.Q, r[0])
 	return nil
 }
 

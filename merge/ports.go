@@ -21,8 +21,10 @@ type Warehouse interface {
 	Tables
 }
 
-// Tables makes and removes stage tables.
+// Tables makes side tables, and makes and removes stage tables.
 type Tables interface {
+	// CreateSide creates a table of nullable columns that stays. One that exists is left as it is.
+	CreateSide(ctx context.Context, project, dataset string, side Side) error
 	// CreateStage creates a table of nullable columns that BigQuery deletes at the instant expires. One that exists is
 	// left as it is.
 	CreateStage(ctx context.Context, project, dataset, table string, columns []batch.Column, expires time.Time, labels map[string]string) error

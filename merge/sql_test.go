@@ -35,13 +35,7 @@ func TestInsertSQL_Golden(t *testing.T) {
 		}
 		got, err := insertSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1")
 		require.NoError(t, err)
-		file := filepath.Join("testdata", name)
-		if *update {
-			require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-		}
-		want, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.Empty(t, cmp.Diff(string(want), got), name)
+		golden(t, name, got)
 	}
 }
 
@@ -63,4 +57,86 @@ func TestInsertSQL_RefusesNamesThatWouldNeedEscaping(t *testing.T) {
 		_, err := insertSQL(bad, "stage")
 		require.ErrorContains(t, err, "characters other than")
 	}
+}
+
+// personColumns are all columns of a persons table, or those that keep says, with properties of a type.
+func personColumns(properties string, keep func(model.Column) bool) (columns []batch.Column) {
+	for _, c := range model.PersonColumns() {
+		if keep != nil && !keep(c) {
+			continue
+		}
+		typ := c.Type.String()
+		if c.JSON {
+			typ = properties
+		}
+		columns = append(columns, batch.Column{Name: c.Name, Type: typ})
+	}
+	return columns
+}
+
+func TestMergeSQL_Golden(t *testing.T) {
+	created := func(c model.Column) bool { return c.Created }
+	needed := func(c model.Column) bool {
+		return c.Created && !c.JSON && c.Name != "created_at" && c.Name != "is_deleted"
+	}
+	both := batch.Keys{FirstTeam: 2, LastTeam: 2, FirstPerson: "0", LastPerson: "1", FirstDistinctID: "a", LastDistinctID: "b"}
+	for name, c := range map[string]struct {
+		columns []batch.Column
+		remove  bool
+		keys    batch.Keys
+	}{
+		"merge_created_columns.sql":      {personColumns("STRING", created), false, both},
+		"merge_created_columns_json.sql": {personColumns(batch.JSONType, created), false, both},
+		"merge_all_columns_remove.sql":   {personColumns(batch.JSONType, nil), true, both},
+		"merge_few_columns.sql":          {personColumns("", needed), false, both},
+		"merge_few_columns_remove.sql":   {personColumns("", needed), true, both},
+		"merge_persons_only.sql":         {personColumns("STRING", created), false, batch.Keys{FirstPerson: "0", LastPerson: "1"}},
+		"merge_mappings_only.sql":        {personColumns("STRING", created), false, batch.Keys{FirstDistinctID: "0", LastDistinctID: "1"}},
+	} {
+		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
+		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys)
+		require.NoError(t, err)
+		golden(t, name, got)
+	}
+}
+
+func TestStatusSQL_Golden(t *testing.T) {
+	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status"}
+	row, err := statusRowSQL(tgt)
+	require.NoError(t, err)
+	golden(t, "status_row.sql", row)
+	publish, err := publishSQL(tgt, false)
+	require.NoError(t, err)
+	golden(t, "status_publish.sql", publish)
+	publish, err = publishSQL(tgt, true)
+	require.NoError(t, err)
+	golden(t, "status_publish_batch.sql", publish)
+}
+
+func TestMergeSQL_RefusesNamesThatWouldNeedEscaping(t *testing.T) {
+	good := batch.Target{Project: "p", Dataset: "ds", Table: "persons", StatusTable: "s", Columns: personColumns("STRING", nil)}
+	_, err := mergeSQL(good, "stage", batch.Keys{})
+	require.NoError(t, err)
+	for _, change := range []func(*batch.Target){
+		func(t *batch.Target) { t.Table = "p`" },
+		func(t *batch.Target) { t.StatusTable = "" },
+		func(t *batch.Target) { t.Columns = []batch.Column{{Name: "a, b"}} },
+	} {
+		bad := good
+		change(&bad)
+		_, err := mergeSQL(bad, "stage", batch.Keys{})
+		require.ErrorContains(t, err, "characters other than")
+	}
+}
+
+// golden compares with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(string(want), got), name)
 }

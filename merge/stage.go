@@ -10,6 +10,9 @@ import (
 const (
 	kindStage  = "stage"
 	kindInsert = "insert"
+	kindMerge  = "merge"
+	kindRow    = "row"    // of the status table
+	kindStatus = "status" // not of a batch
 )
 
 // ref names a job of a table of a batch.
@@ -23,6 +26,7 @@ type stage struct {
 	manifest *batch.Manifest
 	table    *batch.Table
 	n        int
+	columns  []batch.Column
 }
 
 func (s stage) name() string { return batch.StageTable(s.manifest.ID, s.table.Target, s.n) }
@@ -42,7 +46,7 @@ func (s stage) job() batch.JobRef {
 func (s stage) load(bucket string) batch.LoadJob {
 	job := batch.LoadJob{
 		JobRef: s.job(), Dataset: s.table.Target.Dataset, Table: s.name(), Empty: true,
-		Columns: stageColumns(s.table.Target), Labels: batch.Labels(s.manifest, s.table),
+		Columns: s.columns, Labels: batch.Labels(s.manifest, s.table),
 	}
 	for _, p := range s.table.Parts {
 		job.URIs = append(job.URIs, "gs://"+bucket+"/"+p.Object)

@@ -165,8 +165,15 @@ func (w *view) Load(_ context.Context, job batch.LoadJob) (res batch.JobResult, 
 	return res, err
 }
 
-// Query implements [Warehouse] for the one statement there is.
+// Query implements [Warehouse] for the statements there are.
 func (w *view) Query(_ context.Context, job batch.QueryJob) (res batch.JobResult, err error) {
+	if strings.Contains(job.SQL, "@table_name") {
+		err = w.call("query", func() (err error) {
+			res, err = w.run(job.JobRef, func() (int, error) { return w.status(job) })
+			return err
+		})
+		return res, err
+	}
 	insert := regexp.MustCompile("^INSERT INTO `acme-prod.posthog.(.+)` \\([^)]*\\)\nSELECT\n[^;]*\nFROM `acme-prod.posthog.(.+)`\n$")
 	names := insert.FindStringSubmatch(job.SQL)
 	require.NotNil(w.t, names, job.SQL)
@@ -187,10 +194,37 @@ func (w *view) Query(_ context.Context, job batch.QueryJob) (res batch.JobResult
 	return res, err
 }
 
+// status runs the statements around the status table: what they do to rows is for the embedded BigQuery to show.
+func (w *world) status(job batch.QueryJob) (int, error) {
+	for _, name := range regexp.MustCompile("`acme-prod.posthog.([^`]+)`").FindAllStringSubmatch(job.SQL, -1) {
+		if w.tables[name[1]] == nil {
+			return 0, fmt.Errorf("not found: table %s", name[1])
+		}
+	}
+	if strings.HasPrefix(job.SQL, "INSERT INTO") {
+		w.tables["tidemark_status"].rows = append(w.tables["tidemark_status"].rows, "row")
+	}
+	if len(w.tables["tidemark_status"].rows) != 1 {
+		return 0, fmt.Errorf("the status table has %d rows", len(w.tables["tidemark_status"].rows))
+	}
+	return 1, nil
+}
+
 // Find implements [Warehouse].
 func (w *view) Find(_ context.Context, ref batch.JobRef) (res batch.JobResult, found bool, err error) {
 	err = w.call("find", func() error { res, found = w.jobs[ref.Base]; return nil })
 	return res, found && err == nil, err
+}
+
+// CreateSide implements [Warehouse].
+func (w *view) CreateSide(_ context.Context, _, _ string, side Side) error {
+	return w.call("side", func() error {
+		if w.tables[side.Table] == nil {
+			w.tables[side.Table] = &table{columns: side.Columns, created: time.Now()}
+			w.effects = append(w.effects, "create "+side.Table)
+		}
+		return nil
+	})
 }
 
 // CreateStage implements [Warehouse].

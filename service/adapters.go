@@ -22,6 +22,7 @@ const resolveTimeout = 10 * time.Second
 type opener struct {
 	buffer *buffer.Buffer
 	prefix string
+	topics map[string]buffer.Kind
 	dest   *destination.Destination
 	log    *slog.Logger
 	last   *atomic.Pointer[destination.Resolved] // of the last time BigQuery answered; start-up sets it
@@ -39,7 +40,29 @@ func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (c
 	} else {
 		o.last.Store(&res)
 	}
-	return o.buffer.Open(buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Events: buffer.Table{Target: res.Target, Columns: res.Columns}, Wants: o.dest.Wants}), nil
+	opening := buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Topics: o.topics, Wants: o.dest.Wants}
+	for _, t := range res.Tables {
+		table := buffer.Table{Target: t.Target, Columns: t.Columns}
+		if t.Target.Model == destination.PersonsModel {
+			opening.Persons = table
+		} else {
+			opening.Events = table
+		}
+	}
+	return o.buffer.Open(opening), nil
+}
+
+// kinds says what the records of each topic are.
+func (c *Config) kinds() map[string]buffer.Kind {
+	kinds := make(map[string]buffer.Kind)
+	if c.Destination.Exports(destination.EventsModel) {
+		kinds[c.Consumer.EventsTopic] = buffer.Events
+	}
+	if c.Destination.Exports(destination.PersonsModel) {
+		kinds[c.Consumer.PersonsTopic] = buffer.Persons
+		kinds[c.Consumer.DistinctIDsTopic] = buffer.DistinctIDs
+	}
+	return kinds
 }
 
 // Wait implements consumer.Buffers.
@@ -64,14 +87,19 @@ func (m marks) Create(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-// applier sends a table's rows the way its columns allow: Parquet cannot be loaded into JSON columns.
+// applier sends a table's rows the way its model and its columns allow: persons are merged, and Parquet cannot be loaded
+// into JSON columns.
 type applier struct {
 	direct *loader.Direct
 	staged *merge.Inserter
+	merged *merge.Merger
 }
 
 func (a applier) way(t *batch.Table) batch.Applier {
-	if t.Target.HasJSON() {
+	switch {
+	case t.Target.Model == destination.PersonsModel:
+		return a.merged
+	case t.Target.HasJSON():
 		return a.staged
 	}
 	return a.direct

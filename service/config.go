@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +33,6 @@ type Config struct {
 
 // Options are the service's own.
 type Options struct {
-	// Models that are exported.
-	Models []string `envconfig:"MODELS" default:"events" desc:"Models to export, separated by commas; events is the only one so far."`
 	// HTTPAddr serves health, metrics, status and pprof.
 	HTTPAddr string `envconfig:"HTTP_ADDR" default:":8080" desc:"Address that serves /healthz, /readyz, /metrics, /status and /debug/pprof."`
 	// LogFormat is the form of log lines.
@@ -49,9 +46,6 @@ type Options struct {
 // Validate reports every fault of the options.
 func (o *Options) Validate() error {
 	var errs []error
-	if !slices.Equal(o.Models, []string{"events"}) {
-		errs = append(errs, fmt.Errorf("TIDEMARK_MODELS is %q; want events", strings.Join(o.Models, ",")))
-	}
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		errs = append(errs, fmt.Errorf("TIDEMARK_LOG_FORMAT is %q; want json or text", o.LogFormat))
 	}

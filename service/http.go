@@ -30,7 +30,7 @@ type Status struct {
 	// Watermark is the instant before which every record of this replica's partitions is committed; zero while unknown.
 	Watermark time.Time `json:"watermark"`
 	FlushLag  string    `json:"flush_lag"`
-	Target    string    `json:"target"`
+	Targets   []string  `json:"targets"`
 	// Failing is how many batches failed to be applied at their last attempt.
 	Failing     int            `json:"failing"`
 	LoadJobsDay int64          `json:"load_jobs_day"`
@@ -41,8 +41,8 @@ type Status struct {
 // status describes the service at now. It never waits for the work it describes.
 func (s *service) status(now time.Time) Status {
 	st := Status{Group: s.cfg.Consumer.Group, Ready: s.ready.Load(), LoadJobsDay: s.pacer.used.Load(), FlushLag: s.flushLag(now).Round(time.Millisecond).String()}
-	if res := s.metrics.resolved.Load(); res != nil {
-		st.Target = res.Target.String()
+	for _, t := range s.metrics.targets() {
+		st.Targets = append(st.Targets, t.String())
 	}
 	session := s.session.Load()
 	if session == nil {

@@ -18,6 +18,8 @@ type metrics struct {
 	rows     *prometheus.CounterVec
 	// resolved is the destination as BigQuery last described it.
 	resolved *atomic.Pointer[destination.Resolved]
+	// committed is told of every batch whose end offsets are committed.
+	committed func(*batch.Manifest)
 }
 
 var _ batch.Observer = (*metrics)(nil)
@@ -34,14 +36,16 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 			Help: "Rows of committed batches, by model."}, []string{"model"}),
 		resolved: new(atomic.Pointer[destination.Resolved]),
 	}
-	for _, step := range []string{"clock", "upload", "manifest", "prepare", "apply", "commit", "adopt", "idle"} {
+	for _, step := range []string{"clock", "upload", "manifest", "prepare", "apply", "commit", "adopt", "idle", "publish"} {
 		m.steps.WithLabelValues(step)
 		m.failures.WithLabelValues(step)
 	}
 	for _, reason := range []string{"boundary", "size", "revoke", "shutdown"} {
 		m.batches.WithLabelValues(reason)
 	}
-	m.rows.WithLabelValues(destination.EventsModel)
+	for model := range s.cfg.topics() {
+		m.rows.WithLabelValues(model)
+	}
 	reg.MustRegister(m.steps, m.failures, m.batches, m.rows)
 	m.gauges(reg, s)
 	return m
@@ -87,4 +91,15 @@ func (m *metrics) Committed(b *batch.Manifest) {
 	for i := range b.Tables {
 		m.rows.WithLabelValues(b.Tables[i].Target.Model).Add(float64(b.Tables[i].Rows()))
 	}
+	m.committed(b)
+}
+
+// targets are the tables as BigQuery last described them.
+func (m *metrics) targets() (targets []batch.Target) {
+	if res := m.resolved.Load(); res != nil {
+		for _, t := range res.Tables {
+			targets = append(targets, t.Target)
+		}
+	}
+	return targets
 }

@@ -48,6 +48,8 @@ type service struct {
 	dest     *destination.Destination
 	buffer   *buffer.Buffer
 	applier  applier
+	state    *merge.Status
+	publish  *publisher
 	pacer    *pacer
 	ready    atomic.Bool
 	session  atomic.Pointer[consumer.Session]
@@ -74,6 +76,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, kopts ...kgo.Opt) er
 	g, work := errgroup.WithContext(work)
 	g.Go(func() error { return s.serveHTTP(work) })
 	g.Go(func() error { return ended(work, s.buffer.Run(work)) })
+	g.Go(func() error { return s.publish.run(work) })
 	g.Go(func() error {
 		defer cancel()
 		if err := s.waitForEverything(ctx); err != nil {
@@ -115,7 +118,13 @@ func (s *service) connect(ctx context.Context) (err error) {
 		return err
 	}
 	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
-	s.applier = applier{direct: loader.NewDirect(s.cfg.Loader, s.house), staged: merge.NewInserter(s.cfg.Loader.Bucket, s.house, s.log)}
+	s.state = merge.NewStatus(s.house)
+	s.applier = applier{
+		direct: loader.NewDirect(s.cfg.Loader, s.house), staged: merge.NewInserter(s.cfg.Loader.Bucket, s.house, s.log),
+		merged: merge.NewMerger(s.cfg.Loader.Bucket, s.house, s.state, s.log),
+	}
+	s.publish = newPublisher(s)
+	s.metrics.committed = s.publish.committed
 	s.pacer = &pacer{manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
 	return nil
 }
@@ -151,12 +160,17 @@ func (s *service) sessions(ctx context.Context) error {
 }
 
 func (s *service) runSession(ctx context.Context) error {
+	var topics []string
+	for _, of := range s.cfg.topics() {
+		topics = append(topics, of...)
+	}
 	limits := consumer.Limits{
+		Topics:        topics,
 		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.Memory)/16, 1<<20), 32<<20)),
 		MarksPrefix:   s.cfg.Loader.Prefix,
 	}
 	ports := consumer.Ports{
-		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, dest: s.dest, log: s.log, last: s.metrics.resolved},
+		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, topics: s.cfg.kinds(), dest: s.dest, log: s.log, last: s.metrics.resolved},
 		Marks:   marks{s.store},
 		Pacer:   s.pacer,
 		Driver: func(offsets batch.Offsets) *batch.Driver {
@@ -177,4 +191,15 @@ func (s *service) runSession(ctx context.Context) error {
 		return fmt.Errorf("consume: %w", err)
 	}
 	return nil
+}
+
+// complete says up to which instant the group has committed each topic; nothing while no session runs.
+func (s *service) complete(ctx context.Context) (map[string]time.Time, error) {
+	session := s.session.Load()
+	if session == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	return session.Complete(ctx)
 }

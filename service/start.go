@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 	"tidemark/batch"
 )
 
-// waitForEverything finds the topic, the bucket and the table, and retries until StartTimeout: an orchestrator starts
+// waitForEverything finds the topics, the bucket and the tables, and retries until StartTimeout: an orchestrator starts
 // things in any order, and a process that ends after seconds only makes a crash loop.
 func (s *service) waitForEverything(ctx context.Context) error {
 	deadline, cancel := context.WithTimeout(ctx, s.cfg.Service.StartTimeout)
@@ -48,10 +50,10 @@ func withHint(err error) error {
 func (s *service) findEverything(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return errors.Join(s.findTopic(ctx), s.findBucketAndTable(ctx))
+	return errors.Join(s.findTopics(ctx), s.findBucketAndTables(ctx))
 }
 
-func (s *service) findTopic(ctx context.Context) error {
+func (s *service) findTopics(ctx context.Context) error {
 	opts, err := s.cfg.Consumer.ConnectionOptions(s.log)
 	if err != nil {
 		return err
@@ -61,20 +63,26 @@ func (s *service) findTopic(ctx context.Context) error {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer client.Close()
-	topic := s.cfg.Consumer.EventsTopic
-	topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
+	names := map[string]string{} // by variable
+	for topic, kind := range s.cfg.kinds() {
+		names["TIDEMARK_"+kind.String()+"_TOPIC"] = topic
+	}
+	topics, err := kadm.NewClient(client).ListTopics(ctx, slices.Collect(maps.Values(names))...)
 	if err != nil {
 		return &startError{"TIDEMARK_BROKERS", fmt.Errorf("reach brokers %s: %w", strings.Join(s.cfg.Consumer.Brokers, ","), err),
 			"check TIDEMARK_BROKERS, the network, and TIDEMARK_TLS and TIDEMARK_SASL_…, which must be those of the listener"}
 	}
-	if err := topics[topic].Err; err != nil {
-		return &startError{"TIDEMARK_EVENTS_TOPIC", fmt.Errorf("find topic %q: %w", topic, err),
-			"check TIDEMARK_EVENTS_TOPIC (PostHog may use a prefix or suffix) and that the user may describe and read it"}
+	var errs []error
+	for _, variable := range slices.Sorted(maps.Keys(names)) {
+		if err := topics[names[variable]].Err; err != nil {
+			errs = append(errs, &startError{variable, fmt.Errorf("find topic %q: %w", names[variable], err),
+				"check " + variable + " (PostHog may use a prefix or suffix) and that the user may describe and read it, or leave the model out of TIDEMARK_MODELS"})
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func (s *service) findBucketAndTable(ctx context.Context) error {
+func (s *service) findBucketAndTables(ctx context.Context) error {
 	location, err := s.store.Location(ctx)
 	if err != nil {
 		return err
@@ -85,9 +93,9 @@ func (s *service) findBucketAndTable(ctx context.Context) error {
 	}
 	s.metrics.resolved.Store(&res)
 	s.pacer.refresh(ctx)
-	if !coLocated(location, res.Target.Location) {
+	if dataset := res.Tables[0].Target.Location; !coLocated(location, dataset) {
 		s.log.Warn("bucket and dataset are in different locations: loads may be refused, or charged as transfer",
-			"bucket", s.cfg.Loader.Bucket, "bucket_location", location, "dataset", s.cfg.Destination.Dataset, "dataset_location", res.Target.Location)
+			"bucket", s.cfg.Loader.Bucket, "bucket_location", location, "dataset", s.cfg.Destination.Dataset, "dataset_location", dataset)
 	}
 	return nil
 }

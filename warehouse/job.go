@@ -69,6 +69,9 @@ func (c *Client) Query(ctx context.Context, q batch.QueryJob) (batch.JobResult, 
 		return batch.JobResult{}, err
 	}
 	query := p.Query(q.SQL)
+	for _, param := range q.Params {
+		query.Parameters = append(query.Parameters, bigquery.QueryParameter{Name: param.Name, Value: param.Value})
+	}
 	query.Labels = cleanLabels(q.Labels)
 	return c.run(ctx, job{q.JobRef, kindQuery, func(ctx context.Context, id bigquery.JobIDConfig) (*bigquery.Job, error) {
 		attempt := *query

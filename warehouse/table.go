@@ -10,6 +10,7 @@ import (
 
 	"tidemark/batch"
 	"tidemark/destination"
+	"tidemark/merge"
 	"tidemark/model"
 )
 
@@ -94,12 +95,11 @@ func (c *Client) EnsureTable(ctx context.Context, spec destination.Spec) error {
 	for i, col := range spec.Columns {
 		schema[i].Description = col.Description
 	}
-	return c.create(ctx, spec.Project, spec.Dataset, spec.Table, &bigquery.TableMetadata{
-		Description:      spec.Description,
-		Schema:           schema,
-		TimePartitioning: &bigquery.TimePartitioning{Type: bigquery.DayPartitioningType, Field: spec.PartitionBy},
-		Clustering:       &bigquery.Clustering{Fields: spec.ClusterBy},
-	})
+	md := &bigquery.TableMetadata{Description: spec.Description, Schema: schema, Clustering: &bigquery.Clustering{Fields: spec.ClusterBy}}
+	if spec.PartitionBy != "" {
+		md.TimePartitioning = &bigquery.TimePartitioning{Type: bigquery.DayPartitioningType, Field: spec.PartitionBy}
+	}
+	return c.create(ctx, spec.Project, spec.Dataset, spec.Table, md)
 }
 
 func columnType(col model.Column, json bool) string {
@@ -120,6 +120,19 @@ func (c *Client) CreateStage(ctx context.Context, project, dataset, table string
 	return c.create(ctx, project, dataset, table, &bigquery.TableMetadata{
 		Schema: schema, ExpirationTime: expires, Labels: cleanLabels(labels),
 	})
+}
+
+// CreateSide implements [merge.Warehouse].
+func (c *Client) CreateSide(ctx context.Context, project, dataset string, side merge.Side) error {
+	schema, err := toSchema(side.Columns)
+	if err != nil {
+		return err
+	}
+	md := &bigquery.TableMetadata{Schema: schema, Description: side.Description}
+	if len(side.ClusterBy) > 0 {
+		md.Clustering = &bigquery.Clustering{Fields: side.ClusterBy}
+	}
+	return c.create(ctx, project, dataset, side.Table, md)
 }
 
 // create creates a table unless there is one of that name.

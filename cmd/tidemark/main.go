@@ -87,7 +87,7 @@ func run(stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	log.Info("tidemark starts", "version", version(), "group", cfg.Consumer.Group, "topic", cfg.Consumer.EventsTopic, "period", cfg.Consumer.Period)
+	log.Info("tidemark starts", "version", version(), "group", cfg.Consumer.Group, "models", cfg.Destination.Models, "period", cfg.Consumer.Period)
 	if err := service.Run(ctx, cfg, log); err != nil {
 		return err
 	}

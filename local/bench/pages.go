@@ -88,7 +88,8 @@ func appendMessages(ctx context.Context, t task, b *buffer.Buffer, n uint64) err
 	}
 	now := time.Now()
 	open := b.Open(buffer.Opening{ID: batch.NewID(now), IngestedAt: now, Events: buffer.Table{Target: batch.Target{Model: "events"},
-		Columns: columns}, Wants: func(int64) bool { return true }})
+		Columns: columns},
+		Topics: map[string]buffer.Kind{topic: buffer.Events}, Wants: func(int64) bool { return true }})
 	for i := uint64(0); i < n; {
 		var records []*kgo.Record
 		for ; i < n && len(records) < pollRecords; i++ {

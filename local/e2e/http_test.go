@@ -71,7 +71,7 @@ func TestHTTP_StatusNamesWhatFails(t *testing.T) {
 		code, body := w.read(url + "/status")
 		return code == http.StatusOK && json.Unmarshal([]byte(body), &st) == nil && st.Failing == 1
 	})
-	require.Equal(t, stack.EventsTable(), st.Target)
+	require.Equal(t, []string{stack.EventsTable()}, st.Targets)
 	require.Contains(t, st.Batches[0].Error, "accessDenied")
 	require.NotEmpty(t, st.Batches[0].Hint)
 	lag, err := time.ParseDuration(st.FlushLag)

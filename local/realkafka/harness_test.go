@@ -123,7 +123,7 @@ func newWorldOn(t *testing.T, b *Broker, seed uint64) *world {
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	faults := bigquery.NewFaultScript()
-	s, err := stack.Start(t.Context(), stack.Config{Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
+	s, err := stack.Start(t.Context(), stack.Config{Models: "events", Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	name := strings.NewReplacer("/", ".", " ", "_", ",", "").Replace(t.Name())

@@ -1,5 +1,5 @@
 // Package stack starts the other end of tidemark on loopback: a Kafka broker, an object store and a BigQuery, all
-// embedded, with a topic, a bucket, a dataset and an events table. tidemark itself only gets their addresses.
+// embedded, with topics, a bucket, a dataset and the tables. tidemark itself only gets their addresses.
 package stack
 
 import (
@@ -16,31 +16,36 @@ import (
 	"tidemark/local/bigquery"
 	"tidemark/local/gcs"
 	"tidemark/local/kafka"
-	"tidemark/model"
 )
 
 // Names of what the stack creates.
 const (
-	Project  = "local"
-	Dataset  = "posthog"
-	Table    = "events"
-	Bucket   = "tidemark-local"
-	Topic    = "clickhouse_events_json"
-	Location = "US"
+	Project          = "local"
+	Dataset          = "posthog"
+	Table            = "events"
+	PersonsTable     = "persons"
+	StatusTable      = "tidemark_status"
+	Bucket           = "tidemark-local"
+	Topic            = "clickhouse_events_json"
+	PersonsTopic     = "clickhouse_person"
+	DistinctIDsTopic = "clickhouse_person_distinct_id"
+	Location         = "US"
 )
 
 // Config describes a stack. The zero value is usable.
 type Config struct {
-	// Brokers are those of a Kafka that runs elsewhere: none is started, and the topic is the caller's to create.
+	// Models that tidemark is to export; empty means all.
+	Models string
+	// Brokers are those of a Kafka that runs elsewhere: none is started, and the topics are the caller's to create.
 	Brokers    []string
-	Partitions int32  // of the topic; 0 means 8
+	Partitions int32  // of each topic; 0 means 8
 	Dir        string // keeps everything on disk, to go on with later; empty means temporary
-	JSON       bool   // the table's document columns are JSON instead of STRING
+	JSON       bool   // the tables' document columns are JSON instead of STRING
 	// BigQuery is passed on to the embedded BigQuery, for faults, timing and limits; Objects and Dir are set here.
 	BigQuery bigquery.Config
 	// Memory keeps Kafka's log in memory, for short tests.
 	Memory bool
-	// NoTable leaves creating the events table to tidemark.
+	// NoTable leaves creating the tables to tidemark.
 	NoTable bool
 }
 
@@ -52,18 +57,19 @@ type Stack struct {
 	Client   *gbq.Client     // a real client of the embedded BigQuery
 	Storage  *storage.Client // a real client of the embedded object store
 	brokers  []string
+	models   string
 }
 
 // Start starts all servers and creates what tidemark expects to find.
 func Start(ctx context.Context, cfg Config) (s *Stack, err error) {
-	s = new(Stack)
+	s = &Stack{models: cfg.Models}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start local stack: %w", err), s.Close())
 		}
 	}()
 	if s.brokers = cfg.Brokers; len(s.brokers) == 0 {
-		if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic}, Partitions: partitions(cfg), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory}); err != nil {
+		if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic, PersonsTopic, DistinctIDsTopic}, Partitions: partitions(cfg), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory}); err != nil {
 			return s, err
 		}
 		s.brokers = s.Kafka.Addrs()
@@ -87,7 +93,7 @@ func Start(ctx context.Context, cfg Config) (s *Stack, err error) {
 	}
 	s.Client.Location = Location
 	if !cfg.NoTable {
-		err = s.createTable(ctx, cfg.JSON)
+		err = s.createTables(ctx, cfg.JSON)
 	}
 	return s, err
 }
@@ -99,36 +105,9 @@ func sub(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// createTable creates the events table with every column tidemark knows, the _kafka_ ones included: they tell a
-// duplicate that was produced twice from one that the export made.
-func (s *Stack) createTable(ctx context.Context, json bool) error {
-	var schema gbq.Schema
-	for _, c := range model.EventColumns() {
-		kind := gbq.FieldType(c.Type.String())
-		switch {
-		case c.JSON && json:
-			kind = gbq.JSONFieldType
-		case c.Type == model.Int64:
-			kind = gbq.IntegerFieldType
-		case c.Type == model.Bool:
-			kind = gbq.BooleanFieldType
-		}
-		schema = append(schema, &gbq.FieldSchema{Name: c.Name, Type: kind, Description: c.Description})
-	}
-	table := s.Client.Dataset(Dataset).Table(Table)
-	if _, err := table.Metadata(ctx); err == nil {
-		return nil // from an earlier run in the same directory
-	}
-	return table.Create(ctx, &gbq.TableMetadata{
-		Schema:           schema,
-		TimePartitioning: &gbq.TimePartitioning{Type: gbq.DayPartitioningType, Field: "timestamp"},
-		Clustering:       &gbq.Clustering{Fields: []string{"team_id", "event"}},
-	})
-}
-
 // Env returns the environment of a tidemark that exports this stack, as production would be configured.
 func (s *Stack) Env(period time.Duration) map[string]string {
-	return map[string]string{
+	env := map[string]string{
 		"TIDEMARK_BROKERS":           s.brokers[0],
 		"TIDEMARK_EVENTS_TOPIC":      Topic,
 		"TIDEMARK_PERIOD":            period.String(),
@@ -144,10 +123,17 @@ func (s *Stack) Env(period time.Duration) map[string]string {
 		"TIDEMARK_SESSION_TIMEOUT":   "6s",
 		"TIDEMARK_REBALANCE_TIMEOUT": "10s", // a replica that is killed while the group rebalances holds the others up so long
 	}
+	if s.models != "" {
+		env["TIDEMARK_MODELS"] = s.models
+	}
+	return env
 }
 
-// EventsTable is the table's full name.
+// EventsTable is the events table's full name.
 func EventsTable() string { return fmt.Sprintf("%s.%s.%s", Project, Dataset, Table) }
+
+// PersonsFullName is the persons table's full name.
+func PersonsFullName() string { return fmt.Sprintf("%s.%s.%s", Project, Dataset, PersonsTable) }
 
 // Close stops what was started, clients first.
 func (s *Stack) Close() error {

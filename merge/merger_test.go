@@ -1,0 +1,173 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/batch"
+)
+
+// persons turns the world's manifest into one of persons.
+func (w *world) persons() *batch.Manifest {
+	m := w.manifest()
+	t := &m.Tables[0]
+	t.Target.Model, t.Target.Table, t.Target.StatusTable = "persons", "persons", "tidemark_status"
+	t.Target.Columns = personColumns(batch.JSONType, nil)
+	t.Keys = &batch.Keys{FirstTeam: 2, LastTeam: 2, FirstPerson: "0", LastPerson: "1", FirstDistinctID: "a", LastDistinctID: "b"}
+	w.tables["persons"] = &table{created: time.Now()}
+	return m
+}
+
+func (w *world) merger(s step) *Merger {
+	v := &view{w, s}
+	return NewMerger("bucket", v, NewStatus(v), slog.New(slog.DiscardHandler))
+}
+
+func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.persons()
+		merger := w.merger(calm)
+		rows, err := merger.Apply(t.Context(), m, &m.Tables[0])
+		require.NoError(t, err)
+		require.EqualValues(t, 7, rows)
+		base := batch.JobBase(m.ID, m.Tables[0].Target, "")
+		require.Len(t, w.effects, 7)
+		row := w.effects[3]
+		require.True(t, strings.HasPrefix(row, batch.TableJobBase(m.Tables[0].Target, "row")), row)
+		require.Equal(t, []string{
+			"create " + batch.StageTable(m.ID, m.Tables[0].Target, 1), base + "stage",
+			"create tidemark_status", row, "create persons_person_state", "create persons_distinct_id_state", base + "merge",
+		}, w.effects)
+
+		effects := len(w.effects)
+		rows, err = w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+		require.NoError(t, err)
+		require.EqualValues(t, 7, rows)
+		require.Len(t, w.effects, effects, "whoever comes later changes nothing")
+	})
+}
+
+// Every call fails once, before or after its effect, and a fresh process goes on: there is one script, from a stage that
+// was loaded, and one row to conflict on.
+func TestMerger_CrashAtEveryStepMergesOnce(t *testing.T) {
+	for k := range 16 {
+		for _, after := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				m := w.persons()
+				_, _ = w.merger(faults(k, after)).Apply(t.Context(), m, &m.Tables[0]) // fails unless k is behind the end
+				rows, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+				require.NoError(t, err, "%v", w.effects)
+				require.EqualValues(t, 7, rows)
+				require.Contains(t, w.jobs, batch.JobBase(m.ID, m.Tables[0].Target, kindMerge))
+				require.Len(t, w.tables["tidemark_status"].rows, 1)
+			})
+		}
+	}
+}
+
+// A table that somebody drops is made again at the next attempt, and the row of a new status table by a new job.
+func TestMerger_TablesDroppedAreMadeAgain(t *testing.T) {
+	for _, dropped := range []string{"tidemark_status", "persons_person_state", "persons_distinct_id_state"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.persons()
+			merger := w.merger(calm)
+			_, err := merger.Apply(t.Context(), m, &m.Tables[0])
+			require.NoError(t, err)
+			delete(w.tables, dropped)
+			wait(time.Second)
+			m.ID[15]++
+			_, err = merger.Apply(t.Context(), m, &m.Tables[0])
+			require.ErrorContains(t, err, "not found: table "+dropped)
+			_, err = merger.Apply(t.Context(), m, &m.Tables[0])
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestMerger_OneScriptAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		running := 0
+		merger := w.merger(func(call string, effect func() error) error {
+			if call == "query" {
+				running++
+				require.Equal(t, 1, running)
+				wait(time.Minute)
+				defer func() { running-- }()
+			}
+			return effect()
+		})
+		m := w.persons()
+		for i := range 5 {
+			other := *m
+			other.ID[15] += byte(i)
+			go func() {
+				_, err := merger.Apply(t.Context(), &other, &other.Tables[0])
+				require.NoError(t, err)
+			}()
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := merger.Apply(ctx, m, &m.Tables[0])
+		require.ErrorIs(t, err, context.DeadlineExceeded, "waiting for the turn ends with the context")
+		wait(time.Hour)
+	})
+}
+
+func TestMerger_WithoutAStatusTableNothingIsMerged(t *testing.T) {
+	w := newWorld(t)
+	m := w.persons()
+	m.Tables[0].Target.StatusTable = ""
+	_, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+	require.ErrorIs(t, err, ErrNoStatusTable)
+	require.Empty(t, w.effects)
+}
+
+func TestMerger_AppliedIsTheScriptAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.persons()
+		refuse := func(call string, effect func() error) error {
+			if call == "query" {
+				return errFault
+			}
+			return effect()
+		}
+		_, err := w.merger(refuse).Apply(t.Context(), m, &m.Tables[0])
+		require.ErrorIs(t, err, errFault)
+		applied, err := w.merger(calm).Applied(t.Context(), m, &m.Tables[0])
+		require.NoError(t, err)
+		require.False(t, applied, "a loaded stage is not in the table")
+		_, err = w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+		require.NoError(t, err)
+		applied, err = w.merger(calm).Applied(t.Context(), m, &m.Tables[0])
+		require.NoError(t, err)
+		require.True(t, applied)
+	})
+}
+
+func TestStatus_PublishMakesItsRowFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.persons()
+		s := NewStatus(&view{w, calm})
+		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), m))
+		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), nil))
+		require.Len(t, w.effects, 4, "%v", w.effects)
+
+		refused := errors.New("refused")
+		s = NewStatus(&view{w, func(string, func() error) error { return refused }})
+		require.ErrorIs(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), m), refused)
+	})
+}

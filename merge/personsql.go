@@ -1,0 +1,203 @@
+package merge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tidemark/batch"
+)
+
+// mergeStatement returns the script that merges a stage of person changes.
+//
+// Versions are not negative, so -1 stands for NULL: older than any. Each version is compared on its own, a person's with
+// the same person's and a mapping's with the same distinct id's, so that nothing older ever replaces anything newer,
+// whatever arrives first and however it is cut into batches.
+func mergeStatement(s stage) (string, []batch.Param, error) {
+	t, keys := s.table.Target, s.table.Keys
+	if keys == nil {
+		return "", nil, fmt.Errorf("manifest %s has no keys for table %s", s.manifest.ID, t)
+	}
+	sql, err := mergeSQL(t, s.name(), *keys)
+	params := []batch.Param{
+		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()}, {Name: "table_name", Value: t.Table},
+		{Name: "first_team", Value: keys.FirstTeam}, {Name: "last_team", Value: keys.LastTeam},
+	}
+	if hasPersons(*keys) {
+		params = append(params, batch.Param{Name: "first_person", Value: keys.FirstPerson}, batch.Param{Name: "last_person", Value: keys.LastPerson})
+	}
+	if hasMappings(*keys) {
+		params = append(params, batch.Param{Name: "first_distinct_id", Value: keys.FirstDistinctID}, batch.Param{Name: "last_distinct_id", Value: keys.LastDistinctID})
+	}
+	if hasColumn(t, ingestedColumn) {
+		params = append(params, batch.Param{Name: "ingested_at", Value: s.manifest.IngestedAt})
+	}
+	return sql, params, err
+}
+
+const ingestedColumn = "bq_ingested_timestamp"
+
+func hasPersons(k batch.Keys) bool  { return k.LastPerson != "" }
+func hasMappings(k batch.Keys) bool { return k.LastDistinctID != "" }
+
+func hasColumn(t batch.Target, name string) bool {
+	return slices.ContainsFunc(t.Columns, func(c batch.Column) bool { return strings.EqualFold(c.Name, name) })
+}
+
+// mergeSQL is the script for the columns that the persons table has and for the kinds of changes in the stage: a MERGE
+// with an UPDATE is billed for its whole target, so one without rows is left out.
+func mergeSQL(t batch.Target, stage string, keys batch.Keys) (string, error) {
+	names := make(map[string]string)
+	for placeholder, table := range map[string]string{
+		"{stage}": stage, "{status}": t.StatusTable, "{persons}": t.Table, "{person_state}": t.Table + personSuffix, "{mapping_state}": t.Table + mappingSuffix,
+	} {
+		name, err := tableSQL(t.Project, t.Dataset, table)
+		if err != nil {
+			return "", err
+		}
+		names[placeholder] = name
+	}
+	statements := []string{fenceSQL}
+	if hasPersons(keys) {
+		statements = append(statements, personStateSQL(t.RemoveDeleted))
+	}
+	if hasMappings(keys) {
+		statements = append(statements, mappingStateSQL)
+	}
+	persons, err := personsSQL(t)
+	if err != nil {
+		return "", err
+	}
+	script := strings.Join(append(statements, persons, "COMMIT TRANSACTION;\n"), "\n")
+	for placeholder, name := range names {
+		script = strings.ReplaceAll(script, placeholder, name)
+	}
+	return script, nil
+}
+
+// fenceSQL begins the transaction. The counts are taken before it: a stage is loaded once and not changed.
+const fenceSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the stage table does not hold the rows that were loaded into it';
+ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
+BEGIN TRANSACTION;
+
+UPDATE {status} SET last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()
+WHERE table_name = @table_name;
+`
+
+// personStateSQL keeps the latest version of each person. With remove, the properties of a deleted person go and the
+// version stays, so that an older message that comes late does not bring the person back.
+func personStateSQL(remove bool) string {
+	properties := "properties"
+	if remove {
+		properties = "IF(is_deleted, NULL, properties) AS properties"
+	}
+	return `MERGE {person_state} AS t
+USING (
+  SELECT team_id, person_id, version, is_deleted, ` + properties + `, created_at, is_identified
+  FROM {stage}
+  WHERE distinct_id IS NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, person_id ORDER BY version DESC) = 1
+) AS s
+ON t.team_id = s.team_id AND t.person_id = s.person_id
+  AND t.team_id BETWEEN @first_team AND @last_team AND t.person_id BETWEEN @first_person AND @last_person
+WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
+  version = s.version, is_deleted = s.is_deleted, properties = s.properties, created_at = s.created_at, is_identified = s.is_identified
+WHEN NOT MATCHED THEN
+  INSERT (team_id, person_id, version, is_deleted, properties, created_at, is_identified)
+  VALUES (s.team_id, s.person_id, s.version, s.is_deleted, s.properties, s.created_at, s.is_identified);
+`
+}
+
+// mappingStateSQL keeps the latest version of each mapping.
+const mappingStateSQL = `MERGE {mapping_state} AS t
+USING (
+  SELECT team_id, distinct_id, version, is_deleted, person_id
+  FROM {stage}
+  WHERE distinct_id IS NOT NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, distinct_id ORDER BY version DESC) = 1
+) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id
+  AND t.team_id BETWEEN @first_team AND @last_team AND t.distinct_id BETWEEN @first_distinct_id AND @last_distinct_id
+WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
+  version = s.version, is_deleted = s.is_deleted, person_id = s.person_id
+WHEN NOT MATCHED THEN
+  INSERT (team_id, distinct_id, version, is_deleted, person_id)
+  VALUES (s.team_id, s.distinct_id, s.version, s.is_deleted, s.person_id);
+`
+
+// personsSQL merges the join of the two states, for the keys that the stage touches: the distinct ids in it, and all
+// distinct ids of the persons in it. The rows that it compares with are normally made of the same states, and then a row
+// is either equal or older. In a table that somebody else has filled, one side may be newer, and stays.
+//
+// A distinct id that was moved to a person who is not known yet has no row until that person comes. Its old row would
+// say something that is no longer true, and whether there is an old row at all depends on the order of arrival.
+func personsSQL(t batch.Target) (string, error) {
+	var person, all []string // columns of the person's side; all that are filled
+	for _, c := range t.Columns {
+		name, err := columnSQL(c.Name)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, name)
+		if isPersonColumn(c.Name) {
+			person = append(person, name)
+		}
+	}
+	both := intersect(all, "`is_deleted`", "`"+ingestedColumn+"`")
+	mapping := []string{"`person_distinct_id_version`"}
+	insert, remove := "WHEN NOT MATCHED AND s.known THEN", ""
+	if t.RemoveDeleted {
+		insert, remove = "WHEN NOT MATCHED AND s.known AND NOT s.is_deleted THEN", removeSQL
+	}
+	return `MERGE {persons} AS t
+USING (
+` + joinSQL(t) + `) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND t.team_id BETWEEN @first_team AND @last_team
+WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND ` + newerMapping + ` THEN DELETE
+` + remove + `WHEN MATCHED AND ` + newerMapping + ` AND (t.person_id IS DISTINCT FROM s.person_id OR ` + newerPerson + `) THEN UPDATE SET
+  ` + assign(append([]string{"`person_id`"}, mapping...), person, both) + `
+WHEN MATCHED AND ` + newerMapping + ` THEN UPDATE SET
+  ` + assign(mapping, both) + `
+WHEN MATCHED AND t.person_id = s.person_id AND ` + newerPerson + ` THEN UPDATE SET
+  ` + assign(person, both) + `
+` + insert + `
+  INSERT (` + strings.Join(all, ", ") + `)
+  VALUES (s.` + strings.Join(all, ", s.") + `);
+`, nil
+}
+
+const (
+	newerMapping = "IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1)"
+	newerPerson  = "IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1)"
+	// removeSQL deletes the rows of deleted persons, unless the table knows something newer.
+	removeSQL = `WHEN MATCHED AND s.is_deleted
+  AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1)
+  AND (t.person_id IS DISTINCT FROM s.person_id OR IFNULL(t.person_version, -1) <= IFNULL(s.person_version, -1)) THEN DELETE
+`
+)
+
+// isPersonColumn says whether a column of the persons table comes from the person's side of the join.
+func isPersonColumn(name string) bool {
+	switch strings.ToLower(name) {
+	case "properties", "person_version", "created_at", "is_identified":
+		return true
+	}
+	return false
+}
+
+func intersect(columns []string, wanted ...string) (found []string) {
+	for _, w := range wanted {
+		if slices.ContainsFunc(columns, func(c string) bool { return strings.EqualFold(c, w) }) {
+			found = append(found, w)
+		}
+	}
+	return found
+}
+
+func assign(lists ...[]string) string {
+	var sets []string
+	for _, column := range slices.Concat(lists...) {
+		sets = append(sets, column+" = s."+column)
+	}
+	return strings.Join(sets, ", ")
+}

@@ -1,0 +1,139 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tidemark/batch"
+)
+
+// Status keeps the table that tells people how far the others are complete. Every table has one row in it, made once and
+// updated from then on, which is also what merges of the table conflict on. It is safe for concurrent use.
+type Status struct {
+	warehouse Warehouse
+
+	mu    sync.Mutex
+	ready map[string]bool // tables whose row is there, by full name
+}
+
+// NewStatus returns a Status that has looked at nothing yet.
+func NewStatus(w Warehouse) *Status { return &Status{warehouse: w, ready: make(map[string]bool)} }
+
+// Ensure makes the status table and the row of t, unless they are there. It is safe to repeat; a Status that has found
+// them once asks no more.
+//
+// Two INSERTs do not conflict, so the row is made by a job whose ID depends on the tables only, and on when the status
+// table was created: whoever comes second attaches to it.
+func (s *Status) Ensure(ctx context.Context, t batch.Target) error {
+	if s.known(t) {
+		return nil
+	}
+	if err := s.warehouse.CreateSide(ctx, t.Project, t.Dataset, statusTable(t)); err != nil {
+		return err
+	}
+	created, found, err := s.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.StatusTable)
+	if err == nil && !found {
+		err = errors.New("it was created and is gone; does something else delete tables in the dataset?")
+	}
+	if err != nil {
+		return fmt.Errorf("status table %s.%s.%s: %w", t.Project, t.Dataset, t.StatusTable, err)
+	}
+	sql, err := statusRowSQL(t)
+	if err != nil {
+		return err
+	}
+	_, err = s.warehouse.Query(ctx, batch.QueryJob{
+		JobRef: batch.JobRef{Project: t.Project, Location: t.Location, Base: fmt.Sprintf("%s_%d", batch.TableJobBase(t, kindRow), created.UnixMilli())},
+		SQL:    sql,
+		Params: []batch.Param{{Name: "table_name", Value: t.Table}, {Name: "model", Value: t.Model}},
+		Labels: map[string]string{"model": t.Model},
+	})
+	if err != nil {
+		return fmt.Errorf("make the row of %s in %s: %w", t.Table, t.StatusTable, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready[t.String()] = true
+	return nil
+}
+
+// Publish says that t holds every record that was produced before through, and which batch came last; last may be nil.
+// The instant never goes back, whatever another replica has published. It is safe to repeat.
+func (s *Status) Publish(ctx context.Context, t batch.Target, through time.Time, last *batch.Manifest) error {
+	if err := s.Ensure(ctx, t); err != nil {
+		return err
+	}
+	sql, err := publishSQL(t, last != nil)
+	if err != nil {
+		return err
+	}
+	job := batch.QueryJob{
+		JobRef: batch.JobRef{Project: t.Project, Location: t.Location, Base: batch.TableJobBase(t, kindStatus) + "_" + uuid.NewString()},
+		SQL:    sql,
+		Params: []batch.Param{{Name: "table_name", Value: t.Table}, {Name: "through", Value: through}},
+		Labels: map[string]string{"model": t.Model},
+	}
+	if last != nil {
+		job.Params = append(job.Params, batch.Param{Name: "batch", Value: last.ID.String()}, batch.Param{Name: "rows", Value: rowsOf(last, t)})
+	}
+	if _, err := s.warehouse.Query(ctx, job); err != nil {
+		s.forget(t)
+		return fmt.Errorf("publish how far %s is complete: %w", t, err)
+	}
+	return nil
+}
+
+// rowsOf returns the rows of the batch that went into t.
+func rowsOf(m *batch.Manifest, t batch.Target) (rows int64) {
+	for i := range m.Tables {
+		if m.Tables[i].Target.String() == t.String() {
+			rows += m.Tables[i].Rows()
+		}
+	}
+	return rows
+}
+
+func (s *Status) known(t batch.Target) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready[t.String()]
+}
+
+func (s *Status) forget(t batch.Target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ready, t.String())
+}
+
+// statusRowSQL makes the row of a table unless it is there.
+func statusRowSQL(t batch.Target) (string, error) {
+	status, err := tableSQL(t.Project, t.Dataset, t.StatusTable)
+	if err != nil {
+		return "", err
+	}
+	return strings.ReplaceAll(`INSERT INTO {status} (table_name, model, updated_at)
+SELECT @table_name, @model, CURRENT_TIMESTAMP()
+FROM UNNEST([1])
+WHERE NOT EXISTS (SELECT 1 FROM {status} WHERE table_name = @table_name)
+`, "{status}", status), nil
+}
+
+// publishSQL moves complete_through on; withBatch says that the last batch is told, too.
+func publishSQL(t batch.Target, withBatch bool) (string, error) {
+	status, err := tableSQL(t.Project, t.Dataset, t.StatusTable)
+	if err != nil {
+		return "", err
+	}
+	sets := ""
+	if withBatch {
+		sets = "  last_batch = @batch,\n  last_batch_rows = @rows,\n"
+	}
+	return "UPDATE " + status + " SET\n  complete_through = GREATEST(IFNULL(complete_through, @through), @through),\n" + sets +
+		"  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name\n", nil
+}

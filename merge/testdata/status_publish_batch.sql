@@ -1,0 +1,6 @@
+UPDATE `acme-prod.posthog.tidemark_status` SET
+  complete_through = GREATEST(IFNULL(complete_through, @through), @through),
+  last_batch = @batch,
+  last_batch_rows = @rows,
+  updated_at = CURRENT_TIMESTAMP()
+WHERE table_name = @table_name

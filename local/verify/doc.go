@@ -40,7 +40,8 @@
 //
 // Acceptable is a JSON object with a positive integer team_id (also as a string),
 // a person's UUID of 36 characters, no version or one from 0 to the largest INT64,
-// and in the topic of distinct IDs one that is not empty. Rows and mappings are
-// matched by UUID, hence in any case. A created_at that cannot be read is NULL, a
-// flag that is missing false. Memory is what the table holds.
+// and in the topic of distinct IDs one that is not empty. Texts that are no JSON
+// strings are their JSON. Rows and mappings are matched by UUID, hence in any case.
+// A created_at that cannot be read is NULL, a flag that is missing false. Memory is
+// what the table holds.
 package verify

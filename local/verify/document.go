@@ -2,7 +2,9 @@ package verify
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -23,7 +25,10 @@ func (c Columns) documentCell(col column, text string) cell {
 	decoder := json.NewDecoder(strings.NewReader(mend(text)))
 	decoder.UseNumber()
 	var value any
-	if err := decoder.Decode(&value); err != nil || decoder.More() {
+	if err := decoder.Decode(&value); err != nil {
+		return cell{null: true}
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) { // More takes a closing bracket for the end
 		return cell{null: true}
 	}
 	return cell{text: string(canonical(nil, value))}

@@ -54,7 +54,7 @@ func TestDocumentCell_JSONColumnsCompareDocuments(t *testing.T) {
 	} {
 		require.False(t, same(pair[0], pair[1]), "%s", pair)
 	}
-	for _, text := range []string{"", "no json", `{"a":1} {}`, `{"a":`} {
+	for _, text := range []string{"", "no json", `{"a":1} {}`, `{"a":1}}`, `{"a":`} {
 		require.True(t, c.documentCell(colProperties, text).null, "%q", text)
 	}
 	require.False(t, c.documentCell(colSet, "no json").null, "a STRING column holds any text")

@@ -90,8 +90,8 @@ func TestPersonsFold_RefusesWhatIsNoMessage(t *testing.T) {
 		{"", ""}, {"[]", "[]"}, {"null", "null"}, {person + "}", mapping + "}"}, {person[:40], mapping[:40]},
 		both(`"team_id":2,`, ""), both(`:2,`, ":null,"), both(`:2,`, `:"two",`), both(`:2,`, ":2.5,"), both(`:2,`, ":0,"), both(`:2,`, ":-2,"),
 		both(id, ""), both(id, id[:35]), both(id, id[:35]+"g"), both(id, "{"+id+"}"), both(`"`+id+`"`, "null"), both(`"`+id+`"`, "7"),
-		both(`:7`, ":-7"), both(`:7`, ":7.5"), both(`:7`, ":7e1"), both(`:7`, ":9223372036854775808"), both(`:7`, ":true"), both(`:7`, `:{}`),
-		{mapping, bytesReplace(mapping, `"d"`, `""`)}, {mapping, bytesReplace(mapping, `"d"`, "null")}, {mapping, bytesReplace(mapping, `"d"`, "5")},
+		both(`:7`, ":-7"), both(`:7`, ":7.5"), both(`:7`, ":7e1"), both(`:7`, ":9223372036854775808"), both(`:7`, ":true"), both(`:7`, `:{}`), both(`:7`, `:""`), both(`:7`, `:"+7"`), both(`:7`, `:"null"`),
+		{mapping, bytesReplace(mapping, `"d"`, `""`)}, {mapping, bytesReplace(mapping, `"d"`, "null")},
 		{mapping, bytesReplace(mapping, `"distinct_id":"d",`, "")}, {mapping, person},
 	} {
 		f := NewPersonsFold()
@@ -100,7 +100,8 @@ func TestPersonsFold_RefusesWhatIsNoMessage(t *testing.T) {
 		require.Equal(t, int64(2), f.Rejected())
 		require.Empty(t, f.Rows(DeletesMark))
 	}
-	for _, texts := range [][2]string{both(`:7`, ":9223372036854775807"), both(`:7`, ":null"), both(`:7`, `:"7"`), both(`"version":7,`, ""), both(`:2,`, `:"2",`)} {
+	for _, texts := range [][2]string{both(`:7`, ":9223372036854775807"), both(`:7`, ":null"), both(`:7`, `:"7"`), both(`"version":7,`, ""), both(`:2,`, `:"2",`),
+		{bytesReplace(person, `"{}"`, `{}`), bytesReplace(mapping, `"d"`, "5")}} {
 		f := NewPersonsFold()
 		require.True(t, f.AddPerson([]byte(texts[0])), "%s", texts[0])
 		require.True(t, f.AddMapping([]byte(texts[1])), "%s", texts[1])

@@ -26,7 +26,7 @@ func decodePerson(value []byte) (key personKey, p person, ok bool) {
 	if key.team, key.id, p.version, ok = m.personVersion("id"); !ok {
 		return key, p, false
 	}
-	text, _ := m.text("properties")
+	text := m.content("properties")
 	p.properties = bigquery.NullString{StringVal: text, Valid: text != ""}
 	if created, ok := m.time("created_at"); ok {
 		p.created = bigquery.NullTimestamp{Timestamp: created.UTC(), Valid: true}
@@ -45,7 +45,7 @@ func decodeMapping(value []byte) (key PersonKey, to mapping, ok bool) {
 	if key.Team, to.person, to.version, ok = m.personVersion("person_id"); !ok {
 		return key, to, false
 	}
-	if key.DistinctID, _ = m.text("distinct_id"); key.DistinctID == "" {
+	if key.DistinctID = m.content("distinct_id"); key.DistinctID == "" {
 		return key, to, false
 	}
 	to.deleted = m.flag("is_deleted")
@@ -62,12 +62,31 @@ func (m members) personVersion(name string) (team int64, id uuid.UUID, version i
 	if id, err = uuid.Parse(text); err != nil || len(text) != 36 {
 		return 0, id, 0, false
 	}
-	if raw := plain(m.get("version")); raw != "" && raw != "null" {
-		if version, err = strconv.ParseInt(raw, 10, 64); err != nil || version < 0 {
-			return 0, id, 0, false
-		}
+	if version, ok = m.version(); !ok {
+		return 0, id, 0, false
 	}
 	return team, id, version, true
+}
+
+// version returns the member version, digits and nothing else; missing or null it
+// is 0.
+func (m members) version() (int64, bool) {
+	raw := m.get("version")
+	if raw == nil || raw.Kind() == 'n' {
+		return 0, true
+	}
+	digits := plain(raw)
+	version, err := strconv.ParseInt(digits, 10, 64)
+	return version, err == nil && digits[0] >= '0' && digits[0] <= '9'
+}
+
+// content returns a member as ClickHouse reads it into a String: a string's text,
+// nothing for null, and the JSON text of anything else.
+func (m members) content(name string) string {
+	if text, ok := m.text(name); ok {
+		return text
+	}
+	return document(m.get(name))
 }
 
 // flag returns a member that is 0 or 1, false or true; anything else is false.

@@ -86,7 +86,7 @@ func (s *Server) datasetsPatch(ctx context.Context, r *request) (any, error) {
 
 func (s *Server) datasetsDelete(ctx context.Context, r *request) (any, error) {
 	ref := r.datasetRef()
-	release, err := s.locks.acquire(ctx, s.tableRefs(ref))
+	release, err := s.lockIdle(ctx, s.tableRefs(ref))
 	if err != nil {
 		return nil, err
 	}

@@ -195,32 +195,6 @@ func TestScript_ChildJobsTellRows(t *testing.T) {
 	require.ElementsMatch(t, []string{"BEGIN_TRANSACTION", "MERGE", "COMMIT_TRANSACTION"}, types)
 }
 
-// docs.cloud.google.com/bigquery/docs/transactions#transaction_concurrency: of two
-// that change the same table at the same time, one is cancelled; others are not.
-func TestTransaction_ConflictingOneIsCancelled(t *testing.T) {
-	f := start(t, nil)
-	f.createPersons()
-	f.createEvents("events")
-	release := make(chan struct{})
-	rule := f.faults.OnJob(JobRule{JobID: "held", Fault: JobFault{HoldRunning: release}})
-	hit := rule.Hit()
-	const script = "BEGIN TRANSACTION; UPDATE analytics.persons SET version = version + 1 WHERE TRUE; COMMIT TRANSACTION"
-	q := f.client.Query(script)
-	q.JobID = "held"
-	held, err := q.Run(f.ctx)
-	require.NoError(t, err)
-	<-hit
-	f.requireState("held", client.Running)
-	_, err = f.run("late", script)
-	requireReason(t, err, 400, "invalidQuery")
-	require.ErrorContains(t, err, "Transaction is aborted due to concurrent update against table my-project:analytics.persons")
-	require.NoError(t, f.load("other", "events", f.upload(events(0, 1))).Err())
-	close(release)
-	require.NoError(t, f.finish(held).Err())
-	require.NoError(t, f.exec(script).Err())
-	require.Equal(t, [][]client.Value{{int64(4)}}, f.rows("SELECT MAX(version) FROM analytics.persons"))
-}
-
 func TestScript_RefusesWhatCouldRunTwice(t *testing.T) {
 	f := start(t, nil)
 	f.createPersons()

@@ -25,19 +25,39 @@
 // 1,500 jobs per table name and day.
 //
 // Query jobs: SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE TABLE, ASSERT, CREATE,
-// DROP and ALTER TABLE … ADD COLUMN; scripts of one transaction, with child jobs;
-// named and positional parameters; dry runs. MERGE fails where more than one row of
-// the source would change a row. Values that DuckDB would cast and BigQuery would not,
-// text to JSON above all, are refused in INSERT, UPDATE and MERGE.
+// DROP and ALTER TABLE … ADD COLUMN; scripts of one transaction, which reading
+// statements may precede, with child jobs; named and positional parameters, in scripts
+// too; dry runs. MERGE fails where more than one row of the source would change a row.
+// Values that DuckDB would cast and BigQuery would not, text to JSON above all, are
+// refused in INSERT, UPDATE and MERGE.
 //
 // Jobs: an ID is taken for good, by a failed job too, within its project and location;
 // only refusals at the insert itself (4xx, 501) leave it free. A job is PENDING,
-// RUNNING and DONE, takes the time it is told to, and can be cancelled. It has its
-// effect at the end of RUNNING, in one transaction with the record of its end. With
-// Config.Dir all of it survives a restart and a crash, except the rows that queries
-// have returned; jobs that were accepted and not finished are run anew. A transaction
-// that begins to run while another one that changes the same table is running is
-// cancelled. See Faults for what can be made to go wrong.
+// RUNNING and DONE, takes the time it is told to, and can be cancelled. Its effect is
+// visible at the end of RUNNING, and committed in one transaction with the record of
+// its end. With Config.Dir all of it survives a restart and a crash, except the rows
+// that queries have returned; jobs that were accepted and not finished are run anew.
+// See Faults for what can be made to go wrong.
+//
+// # Concurrency
+//
+// A query job reads a snapshot: that of the moment at which it begins to be RUNNING,
+// and a transaction that of its BEGIN. It executes then, and commits at the end of
+// RUNNING. So two that overlap do not see each other's rows, and as adding rows
+// conflicts with nothing, two INSERT or MERGE statements, or transactions, may both
+// insert the same key. What they have in common must be an UPDATE of rows that are
+// there:
+//
+//   - A transaction that updates or deletes rows of a table is cancelled if another
+//     transaction or statement is doing so, or has done so since the snapshot.
+//   - A statement outside of transactions waits for the other to end and is run again,
+//     three times at most, not counting those after a transaction.
+//   - Of UPDATE, DELETE, MERGE and TRUNCATE TABLE outside of transactions 2 run and 20
+//     wait, PENDING, per table; one more fails.
+//
+// What counts is what has happened: a MERGE that inserts only and an UPDATE that meets
+// no row are in nobody's way. Load jobs and statements that change the catalog have
+// their effect at the end of RUNNING, not on a snapshot.
 //
 // # Not covered, and refused
 //
@@ -54,9 +74,13 @@
 // bucket is in the right place; partition expiration (it is kept, nothing expires);
 // sizes in bytes, which are Parquet's for a load and absent otherwise.
 //
-// A transaction reads the state at the end of its RUNNING, not at its beginning, and
-// plain DML is not held up by a transaction that is kept RUNNING by a fault. Writers of
-// one table go one at a time, so that timings say nothing about parallel loads.
+// For conflicts between statements the table is the unit, where BigQuery takes the
+// partition; some run again that would not there. A table that is altered or dropped
+// under a job that adds rows makes the job start over; altering or dropping a table
+// whose rows are being changed waits. Statements and loads execute one at a time per
+// table, so that timings say nothing about parallel loads. CURRENT_TIMESTAMP is one for
+// a whole script. INSERT is not queued. A script that fails has no child jobs, and its
+// error does not say at which statement.
 //
 // Statements are translated by the token, without an analyzer. Therefore some invalid
 // GoogleSQL passes: comparing text with numbers or JSON with JSON, aliases used where

@@ -15,7 +15,10 @@ type apiError struct {
 	code    int // of the HTTP reply
 	reason  string
 	message string
+	cause   error // of DuckDB's, if it is one
 }
+
+func (e *apiError) Unwrap() error { return e.cause }
 
 func (e *apiError) Error() string { return e.reason + ": " + e.message }
 

@@ -89,6 +89,11 @@ type JobFault struct {
 	// they are closed or the job is cancelled.
 	HoldPending, HoldRunning <-chan struct{}
 
+	// Held, if not nil, is sent to, unless that would block, when Running and
+	// HoldRunning begin. A query job has executed its statements by then and only
+	// has to commit.
+	Held chan<- struct{}
+
 	// Reason makes the job fail with this reason without having done anything, with
 	// Message or one that says it was injected.
 	Reason, Message string

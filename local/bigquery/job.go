@@ -29,7 +29,7 @@ type work interface {
 	// place is the location of the job, empty if anywhere will do.
 	place() string
 
-	// writes are the tables to lock.
+	// writes are the tables that it writes.
 	writes() []tableRef
 
 	// run does the work inside of the transaction in which the job's end is
@@ -139,14 +139,13 @@ func (j *job) wait(ctx context.Context, d time.Duration) {
 type jobs struct {
 	mu      sync.Mutex
 	byKey   map[jobKey]*job
-	seq     int64            // the last one given out
-	ordered []*job           // oldest first
-	results []*job           // that hold a result, oldest first
-	busy    map[tableRef]int // tables that transactions in progress change
+	seq     int64  // the last one given out
+	ordered []*job // oldest first
+	results []*job // that hold a result, oldest first
 }
 
 func newJobs() *jobs {
-	return &jobs{byKey: map[jobKey]*job{}, busy: map[tableRef]int{}}
+	return &jobs{byKey: map[jobKey]*job{}}
 }
 
 // find returns the job, or nil.

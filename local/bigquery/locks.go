@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// locks hands out one lock per table. DuckDB aborts the later of two transactions
-// that change the same rows or alter a table under a writer, where BigQuery queues
-// them; so writers of a table go one at a time.
+// locks hands out one lock per table. DuckDB aborts a transaction whose table is
+// altered under it; so those that load into a table, alter it, execute a statement that
+// writes to it or commit one go one at a time. A job that is held RUNNING has none.
 type locks struct {
 	mu   sync.Mutex
 	held map[tableRef]chan struct{} // capacity 1: full while the lock is held
@@ -51,4 +51,25 @@ func (l *locks) of(ref tableRef) chan struct{} {
 		l.held[ref] = lock
 	}
 	return lock
+}
+
+// lockIdle takes the locks of tables that are to be altered or dropped, once nobody
+// is changing their rows: DuckDB alters no table under one who deletes. Who only adds
+// rows is not waited for, and has to start over.
+func (s *Server) lockIdle(ctx context.Context, tables []tableRef) (release func(), err error) {
+	for {
+		release, err := s.locks.acquire(ctx, tables)
+		if err != nil {
+			return nil, err
+		}
+		// Claims are made under these locks: there will be none from here on.
+		ended := s.conflicts.changing(tables)
+		if ended == nil {
+			return release, nil
+		}
+		release()
+		if err := pause(ctx, 0, ended); err != nil {
+			return nil, err
+		}
+	}
 }

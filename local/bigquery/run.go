@@ -80,17 +80,19 @@ func (s *Server) runJob(ctx context.Context, j *job) {
 	s.fail(j, asAPIError(err))
 }
 
-// runStarted is the RUNNING part. The job has its effect at the end of it.
+// runStarted is the RUNNING part.
 func (s *Server) runStarted(ctx context.Context, j *job, fault JobFault) error {
-	j.setRunning(s.cfg.Now())
-	if transaction, ok := j.work.(interface{ mutates() []tableRef }); ok {
-		release, err := s.jobs.begin(transaction.mutates())
-		if err != nil {
-			return err
-		}
-		defer release()
+	if q, ok := j.work.(*query); ok && !q.ddl {
+		return s.runStatements(ctx, j, q, fault)
 	}
-	if err := pause(ctx, s.cfg.Running+fault.Running, fault.HoldRunning); err != nil {
+	return s.runAtEnd(ctx, j, fault)
+}
+
+// runAtEnd runs a load job, or a query job that changes the catalog: it has its
+// effect at the end of RUNNING, with the tables locked.
+func (s *Server) runAtEnd(ctx context.Context, j *job, fault JobFault) error {
+	j.setRunning(s.cfg.Now())
+	if err := s.hold(ctx, fault); err != nil {
 		return err
 	}
 	if j.denied {
@@ -99,18 +101,40 @@ func (s *Server) runStarted(ctx context.Context, j *job, fault JobFault) error {
 	if fault.Reason != "" {
 		return injectedError(fault)
 	}
-	release, err := s.locks.acquire(ctx, j.work.writes())
+	lock := s.locks.acquire
+	if j.work.kind() == kindQuery {
+		lock = s.lockIdle
+	}
+	release, err := lock(ctx, j.work.writes())
 	if err != nil {
 		return err
 	}
 	defer release()
+	leave, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.effect(ctx, j, j.work.run)
+}
+
+// hold keeps a job RUNNING for as long as it is told to.
+func (s *Server) hold(ctx context.Context, fault JobFault) error {
+	select {
+	case fault.Held <- struct{}{}:
+	default: // nobody listens
+	}
+	return pause(ctx, s.cfg.Running+fault.Running, fault.HoldRunning)
+}
+
+// slot takes a slot, and returns the function that gives it back.
+func (s *Server) slot(ctx context.Context) (leave func(), err error) {
 	select {
 	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+		return func() { <-s.slots }, nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	return s.effect(ctx, j)
 }
 
 func injectedError(fault JobFault) error {
@@ -123,13 +147,13 @@ func injectedError(fault JobFault) error {
 
 // effect does the work and records it in one transaction: were they two, a crash
 // in between would have the job's ID run twice.
-func (s *Server) effect(ctx context.Context, j *job) error {
+func (s *Server) effect(ctx context.Context, j *job, run func(context.Context, *txn, *bq.JobStatistics) (*result, error)) error {
 	record := j.snapshot()
 	var res *result
 	err := s.store.transact(ctx, func(t *txn) error {
 		stats := *record.Statistics
 		var err error
-		if res, err = j.work.run(ctx, t, &stats); err != nil {
+		if res, err = run(ctx, t, &stats); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return cause // whatever DuckDB calls an interruption
 			}
@@ -196,27 +220,4 @@ func (j *job) call() JobCall {
 		Project: j.key.project, Location: j.key.location, JobID: j.key.id,
 		Kind: j.work.kind(), Tables: slices.Compact(names),
 	}
-}
-
-// begin notes the tables that a transaction changes until release, or aborts it:
-// of two transactions that change a table at the same time BigQuery cancels one
-// (docs.cloud.google.com/bigquery/docs/transactions#transaction_concurrency).
-func (r *jobs) begin(tables []tableRef) (release func(), err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, ref := range tables {
-		if r.busy[ref] > 0 {
-			return nil, invalidQuery("Transaction is aborted due to concurrent update against table %s", ref)
-		}
-	}
-	for _, ref := range tables {
-		r.busy[ref]++
-	}
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, ref := range tables {
-			r.busy[ref]--
-		}
-	}, nil
 }

@@ -18,8 +18,9 @@ type scope struct {
 	dataset  *bq.DatasetReference // for tables without one; may be nil
 	location string               // where all tables must be; set by the first if empty
 	params   []*bq.QueryParameter
-	used     int       // of params without a name
-	now      time.Time // CURRENT_TIMESTAMP
+	used     int                    // of params without a name
+	now      time.Time              // CURRENT_TIMESTAMP
+	tables   map[tableRef]*bq.Table // that were found so far; may be nil
 }
 
 // resolve finds the table that a path names.
@@ -69,6 +70,9 @@ func (s *scope) read(path []string) (tableRef, *bq.Table, error) {
 		return ref, nil, err
 	}
 	table, err := s.catalog.table(ref)
+	if err == nil && s.tables != nil {
+		s.tables[ref] = table
+	}
 	return ref, table, err
 }
 

@@ -17,15 +17,17 @@ import (
 
 // Server is a running BigQuery. Its methods are safe for concurrent use.
 type Server struct {
-	cfg      Config
-	store    *store
-	catalog  *catalog
-	jobs     *jobs
-	quota    *quota
-	locks    *locks
-	slots    chan struct{} // of jobs that DuckDB works on
-	http     *http.Server
-	endpoint string
+	cfg       Config
+	store     *store
+	catalog   *catalog
+	jobs      *jobs
+	quota     *quota
+	queue     *dmlQueue
+	conflicts *conflicts
+	locks     *locks
+	slots     chan struct{} // of jobs that DuckDB works on
+	http      *http.Server
+	endpoint  string
 
 	ctx     context.Context //nolint:containedctx // of the jobs, which outlive the requests that insert them
 	cancel  context.CancelCauseFunc
@@ -50,13 +52,15 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg:     cfg,
-		store:   store,
-		catalog: newCatalog(cfg.Now),
-		jobs:    newJobs(),
-		quota:   newQuota(cfg.LoadsPerTable),
-		locks:   newLocks(),
-		slots:   make(chan struct{}, maxSlots),
+		cfg:       cfg,
+		store:     store,
+		catalog:   newCatalog(cfg.Now),
+		jobs:      newJobs(),
+		quota:     newQuota(cfg.LoadsPerTable),
+		queue:     newDMLQueue(),
+		conflicts: newConflicts(),
+		locks:     newLocks(),
+		slots:     make(chan struct{}, maxSlots),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.serve(ctx); err != nil {

@@ -15,7 +15,7 @@ type statement struct {
 	text   string   // as written
 	target tableRef // the table that it writes; zero if it writes none
 
-	// mutates tells that it changes or deletes rows, which conflicts with others
+	// mutates tells that it may change or delete rows, which conflicts with others
 	// that do; adding rows does not.
 	mutates bool
 
@@ -37,12 +37,28 @@ type outcome struct {
 	dml    *bq.DmlStatistics // of DML
 }
 
+// execute checks the statement and runs it.
+func (st *statement) execute(ctx context.Context, t *txn) (*outcome, error) {
+	if _, err := st.check(ctx, t); err != nil {
+		return nil, err
+	}
+	return st.run(ctx, t)
+}
+
 // affected is how many rows DML has touched.
 func (o *outcome) affected() int64 {
 	if o.dml == nil {
 		return 0
 	}
 	return o.dml.InsertedRowCount + o.dml.UpdatedRowCount + o.dml.DeletedRowCount
+}
+
+// changed is how many rows of them were there before.
+func (o *outcome) changed() int64 {
+	if o.dml == nil {
+		return 0
+	}
+	return o.dml.UpdatedRowCount + o.dml.DeletedRowCount
 }
 
 // Statement types
@@ -194,7 +210,11 @@ func binds(statement string) func(context.Context, *txn) (*bq.TableSchema, error
 }
 
 // queryError makes DuckDB's error one of the query.
-func queryError(err error) error { return invalidQuery("%v", err) }
+func queryError(err error) error {
+	refused := invalidQuery("%v", err)
+	refused.cause = err
+	return refused
+}
 
 // section is where keywords at the top level divide a statement.
 func section(tokens []token, start int, keywords ...string) int {

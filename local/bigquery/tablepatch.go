@@ -11,7 +11,7 @@ import (
 // (docs.cloud.google.com/bigquery/docs/managing-table-schemas).
 func (s *Server) tablesPatch(ctx context.Context, r *request) (any, error) {
 	ref := r.tableRef()
-	release, err := s.locks.acquire(ctx, []tableRef{ref})
+	release, err := s.lockIdle(ctx, []tableRef{ref})
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (s *Server) tablesInsert(ctx context.Context, r *request) (any, error) {
 	if err := s.sweep(ctx); err != nil {
 		return nil, err
 	}
-	release, err := s.locks.acquire(ctx, []tableRef{ref})
+	release, err := s.lockIdle(ctx, []tableRef{ref})
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func (s *Server) tablesList(_ context.Context, r *request) (any, error) {
 
 func (s *Server) tablesDelete(ctx context.Context, r *request) (any, error) {
 	ref := r.tableRef()
-	release, err := s.locks.acquire(ctx, []tableRef{ref})
+	release, err := s.lockIdle(ctx, []tableRef{ref})
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (s *Server) sweep(ctx context.Context) error {
 	if len(refs) == 0 {
 		return nil
 	}
-	release, err := s.locks.acquire(ctx, refs)
+	release, err := s.lockIdle(ctx, refs)
 	if err != nil {
 		return err
 	}

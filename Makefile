@@ -93,6 +93,11 @@ bench: ## measure Kafka to uploaded Parquet next to two ceilings (two minutes on
 bench-steps: ## per-step benchmarks, ready for benchstat
 	go test ./model ./buffer ./loader -run '^$$' -bench . -benchmem -count 3
 
+.PHONY: bench-peers
+bench-peers: ## compare tidemark with a plain consumer and kafka-connect-bigquery, also killed (20 minutes; the latter needs a JDK 17)
+	local/peers/connect.sh fetch || true
+	go run ./local/peers
+
 .PHONY: lint
 lint: ## golangci-lint, at the version pinned here
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...

@@ -1,0 +1,25 @@
+// Command peers compares tidemark with other ways to get events from Kafka into BigQuery, on the same broker with the same
+// events, and each with an embedded BigQuery and object store of its own.
+//
+//	go run ./local/peers                       all peers, from the root of the repository
+//	go run ./local/peers --only tidemark       one of them
+//
+// The peers:
+//
+//   - tidemark: the command, with the budget of local/bench.
+//   - baseline: what one would write in an afternoon (package main in baseline): a consumer group, encoding/json, Parquet
+//     to the bucket, a load job, and then the commit.
+//   - kafka-connect-bigquery in Kafka Connect standalone, with insertAll and with load jobs from the bucket. connect.sh
+//     fetches both. Google's hosts are compiled into the connector: its JVM is given an HTTPS proxy that plays them, see
+//     the type google. What the embedded BigQuery does not serve, insertAll and load jobs of JSON, is translated into load
+//     jobs of Parquet, see the type api. None of that is in the JVM's CPU time.
+//
+// Each peer runs twice, in processes of its own. Left alone, what counts is the CPU time from the moment it has all
+// partitions until the last row is in the table and the last offset committed, and its largest resident set. Starting is
+// left out, and shown. Then, on a new table, it is killed with SIGKILL in the middle of its work, several times at random
+// moments, and started again. In the end every event must have one row; events without and rows beyond the first of an
+// event are counted by UUID. Every event of the topic has a UUID of its own.
+//
+// All peers have the same period of ten seconds for what they read to become visible and committed. In seconds they
+// therefore differ little, and it says nothing; CPU time per record does, and on a busy machine too.
+package main

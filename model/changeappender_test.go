@@ -149,15 +149,20 @@ func TestChangeAppend_NastyProperties(t *testing.T) {
 	}
 }
 
-func TestChangeAppend_GoesOnAfterAWithheldRow(t *testing.T) {
+func TestChangeAppend_NoRowIsSeenInTheNext(t *testing.T) {
 	pool := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer pool.AssertSize(t, 0)
-	k := personKind()
-	rec, withheld := appendedChanges(t, pool, true, []changeKind{k, k, k}, [][]byte{
-		[]byte(withPerson(`"properties":"["`)), []byte(nodePerson), []byte(withPerson(`"properties":"[\"\\ud83d\"]"`))})
+	var kinds []changeKind
+	var messages [][]byte
+	for _, text := range []string{`[`, `["\ud83d"]`, `["a"]`, `[null,"\ude00"]`, `[1e999]`, `{}`} {
+		kinds, messages = append(kinds, personKind()), append(messages, []byte(withPerson(`"properties":`+escaped(text))))
+	}
+	rec, withheld := appendedChanges(t, pool, true, kinds, messages)
 	defer rec.Release()
-	require.Equal(t, []bool{true, false, false}, withheld)
-	require.Equal(t, `["\ufffd"]`, rowOf(rec, 2)["properties"])
+	require.Equal(t, []bool{true, false, false, false, true, false}, withheld)
+	for i, want := range []string{"", `["\ufffd"]`, `["a"]`, `[null,"\ufffd"]`, "", `{}`} {
+		require.Equal(t, want, rowOf(rec, i)["properties"])
+	}
 }
 
 func TestChangeAppend_CopiesAndGoesOnAfterARecordIsCut(t *testing.T) {

@@ -3,6 +3,7 @@ package bigquery
 import (
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,4 +128,18 @@ func TestJob_FailureOfAQueryIsTheErrorOfWait(t *testing.T) {
 	status, err := job.Status(f.ctx)
 	require.NoError(t, err)
 	requireJobReason(t, status, "notFound")
+}
+
+func TestFaults_RulesMayLookAtTheWholeCall(t *testing.T) {
+	script := NewFaultScript()
+	merge := script.OnJob(JobRule{Count: -1, When: func(c JobCall) bool { return strings.Contains(c.JobID, "_merge-g") }, Fault: JobFault{Reason: "backendError"}})
+	stage := script.OnRequest(RequestRule{Op: "tables.insert", Count: -1, When: func(c Call) bool { return strings.HasPrefix(c.Table, "stage_") }, Fault: Fault{Drop: true}})
+	for id, want := range map[string]string{"a_load-g1": "", "a_merge-g1": "backendError"} {
+		require.Equal(t, want, script.Job(JobCall{JobID: id}).Reason, id)
+	}
+	require.True(t, script.Request(Before, Call{Op: "tables.insert", Table: "stage_1"}).Drop)
+	require.False(t, script.Request(Before, Call{Op: "tables.insert", Table: "events"}).Drop)
+	require.False(t, script.Request(Before, Call{Op: "tables.delete", Table: "stage_1"}).Drop)
+	require.Equal(t, 1, merge.Hits())
+	require.Equal(t, 1, stage.Hits())
 }

@@ -26,6 +26,9 @@ type RequestRule struct {
 	JobID string // a prefix
 	Phase Phase
 
+	// When, if not nil, must agree, too. It must not block.
+	When func(Call) bool
+
 	// Skip is how many matching requests pass before the rule applies.
 	Skip int
 
@@ -42,6 +45,9 @@ type JobRule struct {
 	Kind  string // "load" or "query"
 	Table string // exact, one that the job writes
 	JobID string // a prefix
+
+	// When, if not nil, must agree, too. It must not block.
+	When func(JobCall) bool
 
 	Skip, Count int
 
@@ -130,7 +136,8 @@ func (r *Rule) wantsRequest(phase Phase, call Call) bool {
 		(want.Op == "" || want.Op == call.Op) &&
 		strings.Contains(call.Path, want.Path) &&
 		(want.Table == "" || want.Table == call.Table) &&
-		strings.HasPrefix(call.JobID, want.JobID)
+		strings.HasPrefix(call.JobID, want.JobID) &&
+		(want.When == nil || want.When(call))
 }
 
 func (r *Rule) wantsJob(call JobCall) bool {
@@ -138,7 +145,8 @@ func (r *Rule) wantsJob(call JobCall) bool {
 	return want != nil &&
 		(want.Kind == "" || want.Kind == call.Kind) &&
 		(want.Table == "" || slices.Contains(call.Tables, want.Table)) &&
-		strings.HasPrefix(call.JobID, want.JobID)
+		strings.HasPrefix(call.JobID, want.JobID) &&
+		(want.When == nil || want.When(call))
 }
 
 // apply counts a match and tells whether the rule is in force for it. A used-up

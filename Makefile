@@ -86,8 +86,18 @@ chaos: kafka ## kill replicas and Apache Kafka at random: make chaos KILLS=1000 
 	KILLS=$(KILLS) SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestChaos ./local/realkafka
 
 .PHONY: bench
-bench: ## measure Kafka to uploaded Parquet next to two ceilings (two minutes on two cores)
+bench: ## measure Kafka to uploaded Parquet next to two ceilings, by cores, and idle (three minutes on two cores)
 	go run ./local/bench
+	go run ./local/bench --cores
+	go run ./local/bench --idle 10s
+
+.PHONY: boundary
+boundary: ## measure and draw the time from a period's end to its load job (two minutes)
+	go run ./local/bench --boundary docs/boundary.svg --memory 128MiB
+
+.PHONY: flamegraph
+flamegraph: ## profile tidemark and draw docs/flamegraph.svg
+	go run ./local/bench --flamegraph docs/flamegraph.svg --memory 1GiB --records 400000
 
 .PHONY: bench-steps
 bench-steps: ## per-step benchmarks, ready for benchstat

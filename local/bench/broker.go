@@ -30,16 +30,19 @@ func serveBroker(t task) (err error) {
 	return err
 }
 
-// fill produces the topic.
-func fill(ctx context.Context, t task) error {
+// fill produces the task's records, from the first-th message on.
+func fill(ctx context.Context, t task, first uint64) (generator.Stats, error) {
 	gen, err := t.Variant.generator()
 	if err != nil {
-		return err
+		return generator.Stats{}, err
 	}
-	stats, err := generator.Produce(ctx, gen, generator.ProduceOptions{Brokers: t.Brokers, Topic: topic, Records: t.Records,
+	if t.Records == 0 {
+		return generator.Stats{}, nil
+	}
+	stats, err := generator.Produce(ctx, gen, generator.ProduceOptions{Brokers: t.Brokers, Topic: topic, First: first, Records: t.Records,
 		Client: []kgo.Opt{kgo.ProducerBatchCompression(t.Variant.codec())}}, nil)
 	if err == nil && stats.Records != t.Records {
 		err = fmt.Errorf("produced %d records; want %d", stats.Records, t.Records)
 	}
-	return err
+	return stats, err
 }

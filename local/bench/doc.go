@@ -3,6 +3,10 @@
 //
 //	go run ./local/bench                        all variants
 //	go run ./local/bench --only 2.6KB/lz4/100   one of them
+//	go run ./local/bench --cores                with GOMAXPROCS of 1, 2, 4 and so on
+//	go run ./local/bench --idle 10s             with nothing to do
+//	go run ./local/bench --boundary out.svg     from a period's end to its load job
+//	go run ./local/bench --flamegraph out.svg   where CPU time goes, as a picture
 //
 // A variant is a topic of events of one size, in batches of one codec, of a number of teams whose sizes follow Zipf's
 // law. For every variant a broker is started in a process of its own, filled by the generator, and then read three
@@ -21,6 +25,10 @@
 // BigQuery does. Object store and BigQuery are emulated in this command's process: their CPU time is not counted as
 // tidemark's, nor is the broker's, but they compete for the cores, so CPU time per record says more than records per
 // second, and says it on a busy machine too.
+//
+// With --boundary tidemark runs as in production, and one volume is produced in each of its periods. The manifest says
+// when a batch was sealed, the embedded BigQuery when the load job was submitted, both by this machine's clock. In
+// between lie the tails: what had not been uploaded during the period.
 //
 // Variables of the environment (TIDEMARK_BUFFER_MEMORY, GOGC, GOMAXPROCS, ...) apply to the measured processes.
 package main

@@ -30,24 +30,31 @@ func main() {
 	}
 }
 
-// run measures the variants and prints their table, also that of those measured before an error.
-func run(ctx context.Context, opts options) (err error) {
+// run does what the flags ask for.
+func run(ctx context.Context, opts options) error {
+	switch {
+	case opts.cores:
+		return measureCores(ctx, opts)
+	case opts.idle > 0:
+		return measureIdle(ctx, opts)
+	case opts.boundary != "":
+		return measureBoundary(ctx, opts)
+	case opts.flames != "":
+		return drawFlames(ctx, opts)
+	}
+	return measureVariants(ctx, opts)
+}
+
+// measureVariants prints the table of the variants, also that of those measured before an error.
+func measureVariants(ctx context.Context, opts options) error {
 	var rows []row
 	for _, v := range opts.variants {
 		r, err := measure(ctx, opts, v)
 		if err != nil {
-			return errors.Join(fmt.Errorf("variant %s: %w", v, err), writeText(os.Stdout, rows))
+			return errors.Join(fmt.Errorf("variant %s: %w", v, err), tableOf(rows).text(os.Stdout))
 		}
 		rows = append(rows, r)
 		fmt.Fprintln(os.Stderr, r.line())
 	}
-	if opts.markdown == "" {
-		return writeText(os.Stdout, rows)
-	}
-	f, err := os.Create(opts.markdown)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return errors.Join(writeText(os.Stdout, rows), writeMarkdown(f, rows))
+	return tableOf(rows).print(opts)
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -62,7 +63,19 @@ type options struct {
 	profile    string
 	ceilings   bool
 	variants   []variant
+
+	// What is measured instead of the variants.
+	cores    bool
+	idle     time.Duration
+	boundary string
+	flames   string
+
+	period  time.Duration // with boundary
+	volumes []uint64      // with boundary
 }
+
+// typical is the variant that the other measurements are of.
+const typical = "^2.6KB/lz4/100$"
 
 const usage = `Usage: go run ./local/bench [flags]
 
@@ -86,15 +99,36 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 	fs.StringVar(&o.markdown, "markdown", "", "also write the table as markdown to this file")
 	fs.StringVar(&o.profile, "profile", "", "existing directory for pprof profiles of tidemark (cpu and allocs) by variant")
 	fs.BoolVar(&o.ceilings, "ceilings", true, "measure the ceilings A and B")
-	only := fs.String("only", "", "regular expression of the variants to measure, for example ^2.6KB/lz4/100$")
+	only := fs.String("only", "", "regular expression of the variants to measure, for example "+typical+"; the flags below take one and this by default")
+	fs.BoolVar(&o.cores, "cores", false, "measure tidemark with GOMAXPROCS of 1, 2, 4 and so on, instead")
+	fs.DurationVar(&o.idle, "idle", 0, "measure tidemark for so long with an empty topic, instead; for example 10s")
+	fs.StringVar(&o.boundary, "boundary", "", "measure the time from a period's seal to the load job, instead, and draw it into this SVG file")
+	fs.DurationVar(&o.period, "period", 20*time.Second, "with --boundary: TIDEMARK_PERIOD")
+	volumes := fs.String("volumes", "25000,50000,100000,200000,400000", "with --boundary: messages in each of the periods")
+	fs.StringVar(&o.flames, "flamegraph", "", "profile tidemark, instead, and draw its CPU time into this SVG file")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
-	if err := o.complete(*only, fs.Args()); err != nil {
+	if *only == "" && (o.cores || o.idle > 0 || o.boundary != "" || o.flames != "") {
+		*only = typical
+	}
+	if err := errors.Join(o.parseVolumes(*volumes), o.complete(*only, fs.Args())); err != nil {
 		fmt.Fprintf(out, "%v\n\n--help lists all flags\n", err)
 		return o, err
 	}
 	return o, nil
+}
+
+// parseVolumes reads numbers with commas in between.
+func (o *options) parseVolumes(list string) error {
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || n == 0 {
+			return fmt.Errorf("--volumes has %q; want numbers from 1 on with commas in between", text)
+		}
+		o.volumes = append(o.volumes, n)
+	}
+	return nil
 }
 
 // complete chooses the variants and checks the rest.
@@ -120,6 +154,7 @@ func (o *options) complete(only string, rest []string) error {
 	fault(len(o.variants) > 0, "--only %s matches nothing; want one of %s", only, strings.Join(names, ", "))
 	fault(o.records >= 1000, "--records is %d; want 1000 or more", o.records)
 	fault(o.count >= 1, "--count is %d; want 1 or more", o.count)
+	fault(o.period >= 2*time.Second && 24*time.Hour%max(o.period, 1) == 0, "--period is %s; want a divisor of 24h from 2s on", o.period)
 	fault(o.partitions >= 1 && o.partitions <= 1000, "--partitions is %d; want 1 to 1000", o.partitions)
 	return errors.Join(errs...)
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"time"
 )
 
 // taskVariable holds the task of a process that plays a role. It has no TIDEMARK_ prefix: tidemark would warn of it.
@@ -20,7 +22,8 @@ type task struct {
 	Partitions int
 	Dir        string   // of the broker's log
 	Brokers    []string // of those who read
-	Profile    string   // path of tidemark's profiles without their extensions; empty = none
+	Idle       time.Duration
+	Profile    string // path of tidemark's profiles without their extensions; empty = none
 }
 
 // Roles that this program plays in processes of its own. Each writes one JSON value to standard output.
@@ -29,10 +32,12 @@ const (
 	rolePoll     = "poll"     // measurement of ceiling A
 	roleCompress = "compress" // measurement of ceiling B
 	roleTidemark = "tidemark" // measurement
+	roleIdle     = "idle"     // measurement of tidemark without records
+	roleService  = "service"  // nothing; tidemark until standard input ends
 )
 
 func isRole(name string) bool {
-	return name == roleBroker || name == rolePoll || name == roleCompress || name == roleTidemark
+	return slices.Contains([]string{roleBroker, rolePoll, roleCompress, roleTidemark, roleIdle, roleService}, name)
 }
 
 // playRole is main of a process that plays a role.
@@ -50,6 +55,10 @@ func playRole(name string) (code int) {
 			result, err = pollAndCompress(context.Background(), t)
 		case roleTidemark:
 			result, err = export(context.Background(), t)
+		case roleIdle:
+			result, err = idle(context.Background(), t)
+		case roleService:
+			err = serve(context.Background())
 		}
 	}
 	if err == nil && result != nil {
@@ -99,15 +108,15 @@ func play(ctx context.Context, role string, t task, env map[string]string) (m me
 	return m, nil
 }
 
-// broker is a broker in a process of its own.
-type broker struct {
-	cmd   *exec.Cmd
-	stdin io.Closer
-	addrs []string
+// background is a process that ends with its standard input.
+type background struct {
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	stdout io.Reader
 }
 
-func startBroker(ctx context.Context, t task) (*broker, error) {
-	cmd, err := command(ctx, roleBroker, t, nil)
+func start(ctx context.Context, role string, t task, env map[string]string) (*background, error) {
+	cmd, err := command(ctx, role, t, env)
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +129,27 @@ func startBroker(ctx context.Context, t task) (*broker, error) {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start broker: %w", err)
+		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
-	b := &broker{cmd: cmd, stdin: stdin}
-	if err := json.NewDecoder(stdout).Decode(&b.addrs); err != nil {
+	return &background{cmd, stdin, stdout}, nil
+}
+
+func (b *background) close() error { return errors.Join(b.stdin.Close(), b.cmd.Wait()) }
+
+// broker is a broker in a process of its own.
+type broker struct {
+	*background
+	addrs []string
+}
+
+func startBroker(ctx context.Context, t task) (*broker, error) {
+	process, err := start(ctx, roleBroker, t, nil)
+	if err != nil {
+		return nil, err
+	}
+	b := &broker{background: process}
+	if err := json.NewDecoder(b.stdout).Decode(&b.addrs); err != nil {
 		return nil, errors.Join(fmt.Errorf("read the broker's address: %w", err), b.close())
 	}
 	return b, nil
 }
-
-func (b *broker) close() error { return errors.Join(b.stdin.Close(), b.cmd.Wait()) }

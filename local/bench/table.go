@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -72,23 +74,54 @@ func (r row) line() string {
 	return fmt.Sprintf("%-18s %7s rec/s %5s MB/s %6s µs/rec  A %s  B %s", c[0], c[1], c[2], c[3], c[4], c[5])
 }
 
-func writeText(w io.Writer, rows []row) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, strings.Join(header(), "\t")+"\t")
-	for _, r := range rows {
-		fmt.Fprintln(t, strings.Join(r.cells(), "\t")+"\t")
-	}
-	return t.Flush() // reports the errors of the lines, too
+// table is what a measurement prints.
+type table struct {
+	header []string
+	rows   [][]string
 }
 
-func writeMarkdown(w io.Writer, rows []row) error {
+func tableOf(rows []row) table {
+	t := table{header: header()}
+	for _, r := range rows {
+		t.rows = append(t.rows, r.cells())
+	}
+	return t
+}
+
+func (t table) text(w io.Writer) error {
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, cells := range append([][]string{t.header}, t.rows...) {
+		fmt.Fprintln(tab, strings.Join(cells, "\t")+"\t")
+	}
+	return tab.Flush() // reports the errors of the lines, too
+}
+
+func (t table) markdown(w io.Writer) error {
 	var b strings.Builder
 	line := func(cells []string) { b.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
-	line(header())
-	b.WriteString("|---" + strings.Repeat("|--:", len(header())-1) + "|\n")
-	for _, r := range rows {
-		line(r.cells())
+	line(t.header)
+	b.WriteString("|---" + strings.Repeat("|--:", len(t.header)-1) + "|\n")
+	for _, cells := range t.rows {
+		line(cells)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// print writes the table to standard output, and as markdown to the file that was asked for.
+func (t table) print(opts options) (err error) {
+	if err := t.text(os.Stdout); err != nil || opts.markdown == "" {
+		return err
+	}
+	return writeFile(opts.markdown, t.markdown)
+}
+
+// writeFile creates the file with what write writes.
+func writeFile(name string, write func(io.Writer) error) (err error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return write(f)
 }

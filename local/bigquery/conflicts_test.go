@@ -2,7 +2,9 @@ package bigquery
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	client "cloud.google.com/go/bigquery"
 	"github.com/stretchr/testify/require"
@@ -19,10 +21,7 @@ func TestUpdate_RunsAgainAfterTheOther(t *testing.T) {
 		job, release := f.hold("held-"+other[:1], other, nil)
 		late, err := f.submit("late-"+other[:1], increment, nil)
 		require.NoError(t, err)
-		f.awaitRunning(late)
-		for range 20 { // time enough to meet the other one, as a rule
-			f.requireState(late.ID(), client.Running)
-		}
+		f.awaitMeeting(late)
 		release()
 		require.NoError(t, f.finish(job).Err())
 		require.EqualValues(t, 1, dmlStats(t, f.finish(late)).UpdatedRowCount)
@@ -30,34 +29,73 @@ func TestUpdate_RunsAgainAfterTheOther(t *testing.T) {
 	require.Equal(t, [][]client.Value{{int64(6)}}, f.rows("SELECT version FROM analytics.persons WHERE id = 'a'"))
 }
 
-// The fourth time is the last.
-func TestUpdate_GivesUpAfterThreeReruns(t *testing.T) {
-	f := start(t, async)
-	f.createPersons()
+// awaitMeeting waits until the job has met another that is in its way, as a rule.
+func (f *fixture) awaitMeeting(job *client.Job) {
+	f.t.Helper()
+	f.awaitRunning(job)
+	for range 20 {
+		f.requireState(job.ID(), client.Running)
+	}
+}
+
+// occupy has others change rows of the table persons without a gap while more is
+// true.
+func (f *fixture) occupy(transactions bool, more func() bool) {
+	f.t.Helper()
 	persons := []tableRef{{testProject, testDataset, "persons"}}
 	claim := func() *snapshot {
-		other := f.server.conflicts.snapshot(persons, false)
+		other := f.server.conflicts.snapshot(persons, transactions)
 		other.take()
-		require.NoError(t, other.claim(persons[0]))
+		require.NoError(f.t, other.claim(persons[0]))
 		return other
 	}
 	other := claim()
-	job, err := f.submit("loser", increment, nil)
-	require.NoError(t, err)
-	for f.server.jobs.find(jobKey{testProject, "US", "loser"}).snapshot().Status.State != stateDone {
-		release, err := f.server.locks.acquire(f.ctx, persons) // the statement does not come in between
-		require.NoError(t, err)
+	for more() {
+		release, err := f.server.locks.acquire(f.ctx, persons) // a statement does not come in between
+		require.NoError(f.t, err)
 		other.end(true)
 		other = claim()
 		release()
 	}
-	other.end(false)
+	other.end(true)
+}
+
+// The fourth time is the last, but waiting for transactions does not count.
+func TestUpdate_GivesUpAfterThreeReruns(t *testing.T) {
+	var looks atomic.Int64 // at the clock: at least one, and not more than four, per run
+	f := start(t, func(c *Config) {
+		c.Async = true
+		c.Now = func() time.Time { looks.Add(1); return time.Now() }
+	})
+	f.createPersons()
+	var job *client.Job
+	submit := func(id string) {
+		var err error
+		job, err = f.submit(id, increment, nil)
+		require.NoError(t, err)
+	}
+	state := func(id string) string {
+		return f.server.jobs.find(jobKey{testProject, "US", id}).snapshot().Status.State
+	}
+	f.occupy(true, func() bool {
+		if job == nil {
+			submit("patient")
+			looks.Store(0)
+		}
+		return state("patient") != stateDone && looks.Load() < 40
+	})
+	require.NoError(t, f.finish(job).Err())
+	f.occupy(false, func() bool {
+		if job.ID() != "loser" {
+			submit("loser")
+		}
+		return state("loser") != stateDone
+	})
 	status, err := job.Status(f.ctx)
 	require.NoError(t, err)
 	requireJobReason(t, status, "invalidQuery")
 	require.ErrorContains(t, status.Err(), "Could not serialize access to table my-project:analytics.persons due to concurrent update")
-	require.Equal(t, [][]client.Value{{int64(2)}}, f.rows("SELECT version FROM analytics.persons WHERE id = 'a'"))
-	f.exec(increment)
+	require.Equal(t, [][]client.Value{{int64(3)}}, f.rows("SELECT version FROM analytics.persons WHERE id = 'a'"))
 }
 
 // docs.cloud.google.com/bigquery/quotas#data-manipulation-language-statements
@@ -73,14 +111,14 @@ func TestUpdate_QueueOfATableIsLimited(t *testing.T) {
 		jobs = append(jobs, job)
 		return job
 	}
-	for range maxMutating {
+	for range 2 {
 		f.awaitRunning(submit())
 	}
-	for range maxQueued {
+	for range 20 {
 		submit()
 	}
-	f.awaitQueued(maxQueued)
-	for _, job := range jobs[maxMutating:] {
+	f.awaitQueued(20)
+	for _, job := range jobs[2:] {
 		f.requireState(job.ID(), client.Pending)
 	}
 	full := f.finish(submit())
@@ -90,13 +128,13 @@ func TestUpdate_QueueOfATableIsLimited(t *testing.T) {
 	f.exec("INSERT INTO analytics.persons (id) VALUES ('y')")
 	f.exec("BEGIN TRANSACTION; " + increment + "; COMMIT TRANSACTION")
 
-	require.NoError(t, jobs[maxMutating].Cancel(f.ctx))
-	requireJobReason(t, f.finish(jobs[maxMutating]), "stopped")
+	require.NoError(t, jobs[2].Cancel(f.ctx))
+	requireJobReason(t, f.finish(jobs[2]), "stopped")
 	submit()
-	f.awaitQueued(maxQueued)
+	f.awaitQueued(20)
 	close(open)
 	for i, job := range jobs {
-		if status := f.finish(job); i != maxMutating && i != maxMutating+maxQueued {
+		if status := f.finish(job); i != 2 && i != 22 {
 			require.EqualValues(t, 1, dmlStats(t, status).InsertedRowCount)
 		}
 	}
@@ -132,6 +170,7 @@ func TestInsert_StartsOverWhenItsTableIsAltered(t *testing.T) {
 	deleting, releaseDeleting := f.hold("deleting", "DELETE FROM analytics.persons WHERE id = 'x'", nil)
 	altering, err := f.submit("altering", "ALTER TABLE analytics.persons ADD COLUMN more STRING", nil)
 	require.NoError(t, err)
+	f.awaitMeeting(altering)
 	releaseDeleting()
 	require.NoError(t, f.finish(altering).Err())
 	require.EqualValues(t, 1, dmlStats(t, f.finish(deleting)).DeletedRowCount)

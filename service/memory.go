@@ -7,7 +7,7 @@ import (
 
 // programBytes is what the process needs beside its buffers: fetched records, parts being encoded, clients and Go's own.
 // The pages of the program itself are not part of it; Go does not count them.
-const programBytes = 96 << 20
+const programBytes = 64 << 20
 
 // LimitMemory tells Go's garbage collector how much memory the configuration means the process to take: a quarter more
 // than the buffers' budget, and what the rest needs. Without a limit the collector lets the heap grow to twice what is

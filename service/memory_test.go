@@ -22,5 +22,5 @@ func TestLimitMemory_FollowsTheBudgetUnlessGOMEMLIMITIsSet(t *testing.T) {
 
 	t.Setenv("GOMEMLIMIT", "")
 	LimitMemory(cfg)
-	require.EqualValues(t, 416<<20, debug.SetMemoryLimit(-1))
+	require.EqualValues(t, 384<<20, debug.SetMemoryLimit(-1))
 }

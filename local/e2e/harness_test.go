@@ -38,8 +38,10 @@ type world struct {
 	faults *bigquery.FaultScript
 	admin  *kadm.Client
 	env    map[string]string
+	topics []string // of the models that are exported
 	seed   uint64
-	next   uint64 // index of the next message
+	began  time.Time // when the first message was captured; a person's versions depend on it
+	next   uint64    // index of the next message
 	// dead is closed once a replica that stands still at a point was killed.
 	dead chan struct{}
 }
@@ -58,7 +60,11 @@ func newWorld(t *testing.T, change ...func(*stack.Config)) *world {
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Addrs()...))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	w := &world{T: t, Stack: s, faults: faults, admin: kadm.NewClient(client), env: s.Env(time.Second), seed: rand.Uint64() >> 32, dead: make(chan struct{})}
+	w := &world{T: t, Stack: s, faults: faults, admin: kadm.NewClient(client), env: s.Env(time.Second), topics: []string{stack.Topic},
+		seed: rand.Uint64() >> 32, began: time.Now(), dead: make(chan struct{})}
+	if cfg.Models == bothModels {
+		w.topics = append(w.topics, stack.PersonsTopic, stack.DistinctIDsTopic)
+	}
 	w.env["TIDEMARK_MAX_RECORD_SIZE"] = fmt.Sprint(maxRecord)
 	w.env["TIDEMARK_SESSION_TIMEOUT"] = "1s"
 	w.env["TIDEMARK_START_TIMEOUT"] = "20s"
@@ -69,9 +75,13 @@ func newWorld(t *testing.T, change ...func(*stack.Config)) *world {
 // produce makes n more messages, rejects, late ones and duplicates among them.
 func (w *world) produce(n uint64) generator.Stats {
 	w.Helper()
-	gen, err := generator.New(generator.Config{Seed: w.seed, Teams: 10, Start: time.Now(), MaxBytes: maxRecord, Duplicate: 0.02, Malformed: 0.01, Oversized: 0.001})
+	gen, err := generator.New(generator.Config{Seed: w.seed, Teams: 10, UsersPerTeam: 30, Start: w.began, MaxBytes: maxRecord, Duplicate: 0.02, Malformed: 0.01, Oversized: 0.001, Persons: 0.3})
 	require.NoError(w, err)
-	stats, err := generator.Produce(w.Context(), gen, generator.ProduceOptions{Brokers: w.Kafka.Addrs(), Topic: stack.Topic, First: w.next, Records: n}, nil)
+	opts := generator.ProduceOptions{Brokers: w.Kafka.Addrs(), Topic: stack.Topic, First: w.next, Records: n}
+	if w.persons() {
+		opts.PersonTopic, opts.MappingTopic = stack.PersonsTopic, stack.DistinctIDsTopic
+	}
+	stats, err := generator.Produce(w.Context(), gen, opts, nil)
 	require.NoError(w, err)
 	w.next += n
 	return stats
@@ -109,11 +119,16 @@ func (w *world) committed() map[batch.TopicPartition]batch.GroupOffset {
 	return got
 }
 
+// ends returns where every partition of the exported topics ends.
 func (w *world) ends() map[batch.TopicPartition]int64 {
 	w.Helper()
-	ends, err := harness.Ends(w.Context(), w.admin, stack.Topic)
-	require.NoError(w, err)
-	return ends
+	all := make(map[batch.TopicPartition]int64)
+	for _, topic := range w.topics {
+		ends, err := harness.Ends(w.Context(), w.admin, topic)
+		require.NoError(w, err)
+		maps.Copy(all, ends)
+	}
+	return all
 }
 
 // allCommitted says whether every partition is committed to its end, with nothing left in its chain.
@@ -128,12 +143,22 @@ func (w *world) waitExported() {
 	w.eventually("everything is committed", w.allCommitted)
 }
 
-// requireExact compares BigQuery with a plain fold of the topic.
-func (w *world) requireExact() verify.Report {
+// exact is what the comparison with the topics said of each table.
+type exact struct {
+	verify.Report
+	persons verify.PersonsReport // zero where only events are exported
+}
+
+// requireExact compares BigQuery with a plain fold of the topics.
+func (w *world) requireExact() (e exact) {
 	w.Helper()
-	report, err := verify.Verify(w.Context(), verify.Options{Brokers: w.Kafka.Addrs(), Topic: stack.Topic, BigQuery: w.Client,
+	var err error
+	e.Report, err = verify.Verify(w.Context(), verify.Options{Brokers: w.Kafka.Addrs(), Topic: stack.Topic, BigQuery: w.Client,
 		Project: stack.Project, Dataset: stack.Dataset, Table: stack.Table, MaxBytes: maxRecord})
 	require.NoError(w, err)
-	require.True(w, report.OK(), "%s: %s", report, report.FirstDifference)
-	return report
+	require.True(w, e.OK(), "%s: %s", e.Report, e.FirstDifference)
+	if w.persons() {
+		e.persons = w.requirePersons()
+	}
+	return e
 }

@@ -61,6 +61,7 @@ func (e *emulators) environment(opts options, t task, group string) map[string]s
 	return map[string]string{
 		"TIDEMARK_BROKERS":           strings.Join(t.Brokers, ","),
 		"TIDEMARK_GROUP":             group,
+		"TIDEMARK_MODELS":            "events",
 		"TIDEMARK_EVENTS_TOPIC":      topic,
 		"TIDEMARK_PERIOD":            "24h",
 		"TIDEMARK_SHUTDOWN_TIMEOUT":  "5m",

@@ -99,9 +99,10 @@ boundary: ## measure and draw the time from a period's end to its load job (two 
 flamegraph: ## profile tidemark and draw docs/flamegraph.svg
 	go run ./local/bench --flamegraph docs/flamegraph.svg --memory 1GiB --records 400000
 
+BENCH ?= ^Benchmark(Decode|Append|Encode)$$
 .PHONY: bench-steps
-bench-steps: ## per-step benchmarks, ready for benchstat
-	go test ./model ./buffer ./loader -run '^$$' -bench . -benchmem -count 3
+bench-steps: ## benchmarks of decode, append and encode, ready for benchstat (BENCH=. runs all there are)
+	go test ./model ./buffer ./loader -run '^$$' -bench '$(BENCH)' -benchmem -count 6
 
 .PHONY: bench-peers
 bench-peers: ## compare tidemark with a plain consumer and kafka-connect-bigquery, also killed (20 minutes; the latter needs a JDK 17)

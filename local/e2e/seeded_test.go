@@ -50,15 +50,16 @@ func seeds(t *testing.T) []uint64 {
 }
 
 // Random replicas, kills, hand-overs, lost replies, failing jobs, refused and half accepted commits, in random order:
-// at the end BigQuery is the plain fold of the topic.
+// at the end BigQuery is the plain fold of the topics of both models.
 func TestCrash_RandomScriptsEndAsThePlainFold(t *testing.T) {
 	for _, seed := range seeds(t) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 4))
-			w := newWorld(t, func(c *stack.Config) {
+			w := newWorld(t, withPersons, func(c *stack.Config) {
 				c.Partitions = 1 + r.Int32N(6)
 				c.JSON = r.IntN(3) == 0
 			})
+			w.env["TIDEMARK_PERSON_DELETES"] = pick(r, "mark", "remove")
 			t.Cleanup(func() {
 				if t.Failed() {
 					t.Logf("repeat with: E2E_SEED=%d go test ./local/e2e -run TestCrash_Random", seed)
@@ -104,7 +105,7 @@ func (p *play) mend() {
 func (p *play) act() {
 	p.Helper()
 	p.produce(uint64(50 + p.r.IntN(500)))
-	switch p.r.IntN(6) {
+	switch p.r.IntN(7) {
 	case 0:
 		p.breakStorage()
 	case 1:
@@ -114,6 +115,8 @@ func (p *play) act() {
 	case 3:
 		p.breakCommits()
 	case 4:
+		p.breakMerges()
+	case 5:
 		p.replicas = append(p.replicas, p.startProcess(nil))
 	default:
 		p.end()
@@ -160,6 +163,17 @@ func (p *play) breakJobs() {
 		f = bigquery.JobFault{Reason: pick(p.r, "backendError", "internalError", "rateLimitExceeded", "accessDenied")}
 	}
 	p.rules = append(p.rules, p.faults.OnJob(bigquery.JobRule{Skip: p.r.IntN(2), Fault: f}))
+}
+
+// breakMerges lets scripts fail as they do when several change one table, or run long enough to meet each other.
+func (p *play) breakMerges() {
+	f := pick(p.r,
+		bigquery.JobFault{Reason: "invalidQuery", Message: "Transaction is aborted due to concurrent update against table " + stack.StatusTable},
+		bigquery.JobFault{Reason: "resourcesExceeded", Message: "Resources exceeded during query execution: Too many DML statements outstanding against table, limit is 20."},
+		bigquery.JobFault{Reason: "jobRateLimitExceeded"},
+		bigquery.JobFault{Running: time.Duration(p.r.IntN(2500)) * time.Millisecond})
+	rule := bigquery.JobRule{When: jobOf("", pick(p.r, mergeJob, mergeJob, stageJob, statusJob, rowJob)), Count: 1 + p.r.IntN(3), Fault: f}
+	p.rules = append(p.rules, p.faults.OnJob(rule))
 }
 
 // breakRequests loses requests or replies of BigQuery's API.

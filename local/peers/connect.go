@@ -86,7 +86,8 @@ func jvmArguments(proxy, trust string) []string {
 }
 
 // workerProperties leaves everything at its default that does not have to do with addresses and the common period. Members
-// that were killed are noticed as soon as tidemark's.
+// that were killed are noticed as soon as tidemark's; by default, one that is killed during a rebalance holds the next one
+// up for five minutes (max.poll.interval.ms).
 func workerProperties(c *scene, dir string) string {
 	return fmt.Sprintf(`bootstrap.servers=%s
 key.converter=org.apache.kafka.connect.converters.ByteArrayConverter
@@ -99,6 +100,7 @@ listeners=http://127.0.0.1:0
 consumer.auto.offset.reset=earliest
 consumer.session.timeout.ms=6000
 consumer.heartbeat.interval.ms=2000
+consumer.max.poll.interval.ms=30000
 `, c.broker.Addrs()[0], filepath.Join(c.dir, "offsets"), period.Milliseconds(), filepath.Join(dir, "plugin"))
 }
 

@@ -64,7 +64,7 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 	}
 	fs.Uint64Var(&o.records, "records", 200_000, "messages in the topic")
 	fs.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
-	fs.IntVar(&o.kills, "kills", 3, "how often each peer is killed in its second run; 0 leaves that run out")
+	fs.IntVar(&o.kills, "kills", 3, "how often each peer is killed in its second run; 0 leaves it and the third run out")
 	fs.Uint64Var(&o.seed, "seed", 0, "of the moments of the kills; 0 chooses one, which is printed")
 	fs.StringVar(&o.markdown, "markdown", "", "also write the table as markdown to this file")
 	fs.StringVar(&o.logs, "logs", "", "existing directory for the peers' logs; without it they are thrown away")
@@ -126,7 +126,7 @@ func run(ctx context.Context, opts options) (err error) {
 	return os.WriteFile(opts.markdown, []byte(markdown(rows)), 0o644)
 }
 
-// measurePeer runs a peer twice: left alone, and killed.
+// measurePeer runs a peer three times: left alone, killed at random, and killed between load and commit.
 func measurePeer(ctx context.Context, s *stage, p peer) (r row, err error) {
 	r.name = p.name
 	if r.alone, err = s.play(ctx, p, "alone", nil); err != nil {
@@ -141,5 +141,9 @@ func measurePeer(ctx context.Context, s *stage, p peer) (r row, err error) {
 		return r, err
 	}
 	fmt.Fprintf(os.Stderr, "%s, killed: %s\n", p.name, r.killed)
+	if r.worst, err = s.play(ctx, p, "worst", &killer{worst: true}); err != nil {
+		return r, err
+	}
+	fmt.Fprintf(os.Stderr, "%s, killed between load and commit: %s\n", p.name, r.worst)
 	return r, nil
 }

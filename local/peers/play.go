@@ -6,12 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
-	"google.golang.org/api/iterator"
-
-	"tidemark/local/stack"
 )
 
 const (
@@ -44,6 +40,9 @@ type killer struct {
 	random *rand.Rand
 	left   int
 	work   time.Duration // how long the peer takes when left alone
+	// worst kills once, when the first rows are in the table, and has the broker lose every commit of theirs until then. At
+	// random, that moment is hit about never: it lasts milliseconds in ten seconds.
+	worst bool
 }
 
 // delay is the time from the moment a process has partitions to its end: well within what the rest of the work should take.
@@ -91,11 +90,17 @@ type watch struct {
 	rows     uint64
 	moved    taken // when rows or offsets last changed
 	progress uint64
+
+	losing         atomic.Bool // commits of what is in the table
+	committedUntil atomic.Uint64
 }
 
 func (w *watch) run(whole context.Context) error {
 	ctx, cancel := context.WithTimeout(whole, limit)
 	defer cancel()
+	if w.killer != nil && w.killer.worst {
+		w.loseCommits(ctx)
+	}
 	if err := w.start(ctx); err != nil {
 		return err
 	}
@@ -149,7 +154,10 @@ func (w *watch) look(ctx context.Context) (done bool, err error) {
 		w.progress, w.moved = progress, now
 	}
 	w.out.cpu, w.out.wall = w.moved.cpu-w.began.cpu, w.moved.at.Sub(w.began.at)
-	if !w.killAt.IsZero() && now.at.After(w.killAt) {
+	w.committedUntil.Store(offsets)
+	ahead := w.losing.Load() && w.rows > offsets
+	if ahead || !w.killAt.IsZero() && now.at.After(w.killAt) {
+		w.losing.Store(false)
 		return false, w.kill(ctx, offsets)
 	}
 	return atEnd && now.at.Sub(w.moved.at) > w.peer.quiet, nil
@@ -196,77 +204,4 @@ func (w *watch) kill(ctx context.Context, offsets uint64) error {
 		w.members[id] = true
 	}
 	return w.start(ctx)
-}
-
-// stable returns the members of a group, with the number of their partitions, none unless all partitions are given away.
-func (s *stage) stable(ctx context.Context, group string) (map[string]int, error) {
-	described, err := s.admin.DescribeGroups(ctx, group)
-	if err != nil {
-		return nil, fmt.Errorf("describe group %s: %w", group, err)
-	}
-	members, partitions := map[string]int{}, 0
-	for _, m := range described[group].Members {
-		assigned, ok := m.Assigned.AsConsumer()
-		if !ok {
-			continue
-		}
-		for _, t := range assigned.Topics {
-			members[m.MemberID] += len(t.Partitions)
-			partitions += len(t.Partitions)
-		}
-	}
-	if partitions < s.opts.partitions {
-		return nil, nil
-	}
-	return members, nil
-}
-
-// committed sums the group's offsets, and says whether they are at the end. The topic begins at 0 and grows no more.
-func (w *watch) committed(ctx context.Context) (sum uint64, atEnd bool, err error) {
-	offsets, err := w.admin.FetchOffsets(ctx, w.group)
-	if err != nil {
-		return 0, false, fmt.Errorf("offsets of group %s: %w", w.group, err)
-	}
-	for _, o := range offsets[topic] {
-		sum += uint64(max(o.At, 0))
-	}
-	return sum, sum == w.out.records, nil
-}
-
-func (c *scene) countRows(ctx context.Context) (uint64, error) {
-	it, err := c.stack.Client.Query("SELECT COUNT(*) FROM `" + stack.EventsTable() + "`").Read(ctx)
-	if err != nil {
-		return 0, err
-	}
-	values, err := next(it)
-	if err != nil {
-		return 0, err
-	}
-	n, _ := values[0].(int64)
-	return uint64(n), nil
-}
-
-// count compares the table with the topic.
-func (c *scene) count(ctx context.Context) (counts, error) {
-	it, err := c.stack.Client.Query("SELECT uuid FROM `" + stack.EventsTable() + "`").Read(ctx)
-	if err != nil {
-		return counts{}, err
-	}
-	it.PageInfo().MaxSize = 20_000
-	t := newTally(c.events)
-	for {
-		values, err := next(it)
-		if errors.Is(err, iterator.Done) {
-			return t.counts(), nil
-		}
-		if err != nil {
-			return counts{}, err
-		}
-		text, _ := values[0].(string)
-		id, err := uuid.Parse(text)
-		if err != nil {
-			return counts{}, fmt.Errorf("row with uuid %q: %w", text, err)
-		}
-		t.row(id)
-	}
 }

@@ -3,30 +3,32 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
-// row is a peer's two runs.
+// row is a peer's three runs.
 type row struct {
-	name          string
-	alone, killed outcome
+	name                 string
+	alone, killed, worst outcome
 }
 
 func header() []string {
 	return []string{"peer", "records/CPU-s", "CPU µs/rec", "CPU s to start", "peak RSS MiB", "seconds", "missing", "duplicated",
-		"kills", "peak after kills", "missing after kills", "duplicated after kills", "of it left to insertId"}
+		"kills", "peak after kills", "missing after kills", "duplicated after kills", "left out by insertId",
+		"missing after a kill between load and commit", "duplicated", "left out by insertId"}
 }
 
 // cells are the row's, in the order of header.
 func (r row) cells() []string {
-	a, k := r.alone, r.killed
+	a, k, w := r.alone, r.killed, r.worst
 	records := float64(max(a.records, 1))
 	cpu := max(a.cpu.Seconds(), 0.01) // the clock's resolution
-	return append([]string{r.name,
-		fmt.Sprintf("%.0f", records/cpu), fmt.Sprintf("%.1f", 1e6*cpu/records), fmt.Sprintf("%.1f", a.before.Seconds()),
-		fmt.Sprint(a.peak >> 20), fmt.Sprintf("%.0f", a.wall.Seconds())}, append(a.losses(), append([]string{
-		fmt.Sprint(k.kills), fmt.Sprint(k.peak >> 20)}, append(k.losses(), fmt.Sprint(k.left))...)...)...)
+	return slices.Concat([]string{r.name, fmt.Sprintf("%.0f", records/cpu), fmt.Sprintf("%.1f", 1e6*cpu/records), fmt.Sprintf("%.1f", a.before.Seconds()),
+		fmt.Sprint(a.peak >> 20), fmt.Sprintf("%.0f", a.wall.Seconds())}, a.losses(),
+		[]string{fmt.Sprint(k.kills), fmt.Sprint(k.peak >> 20)}, k.losses(), []string{fmt.Sprint(k.left)},
+		w.losses(), []string{fmt.Sprint(w.left)})
 }
 
 // losses are the events missing and the rows too many.

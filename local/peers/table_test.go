@@ -14,11 +14,12 @@ func TestMarkdown_HasACellForEveryColumn(t *testing.T) {
 	r := row{name: "peer",
 		alone:  outcome{records: 1000, cpu: time.Second / 10, before: 2 * time.Second, wall: 10 * time.Second, peak: 256 << 20},
 		killed: outcome{records: 1000, peak: 300 << 20, kills: 3, unfinished: true, counts: counts{missing: 4, extra: 500}, left: 7},
+		worst:  outcome{records: 1000, kills: 1, counts: counts{extra: 20}},
 	}
 
 	lines := strings.Split(strings.TrimSpace(markdown([]row{r})), "\n")
 
-	require.Equal(t, "| peer | 10000 | 100.0 | 2.0 | 256 | 10 | 0 | 0 | 3 | 300 | 4 (unfinished) | 500 (50%) | 7 |", lines[2])
+	require.Equal(t, "| peer | 10000 | 100.0 | 2.0 | 256 | 10 | 0 | 0 | 3 | 300 | 4 (unfinished) | 500 (50%) | 7 | 0 | 20 (2%) | 0 |", lines[2])
 	require.Equal(t, strings.Count(lines[2], "|"), strings.Count(lines[0], "|"))
 	require.Equal(t, strings.Count(lines[2], "|"), strings.Count(lines[1], "|"))
 }

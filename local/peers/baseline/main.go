@@ -55,7 +55,6 @@ type exporter struct {
 	builder *array.RecordBuilder
 	schema  bigquery.Schema
 	rows    int
-	polled  []*kgo.Record // what the rows are of
 }
 
 func main() {
@@ -117,7 +116,6 @@ func open(ctx context.Context) (*exporter, error) {
 
 // add decodes a message and appends its row.
 func (e *exporter) add(r *kgo.Record) error {
-	e.polled = append(e.polled, r)
 	var m event
 	if err := json.Unmarshal(r.Value, &m); err != nil {
 		return err
@@ -152,7 +150,7 @@ func (e *exporter) add(r *kgo.Record) error {
 
 // flush loads the rows and commits.
 func (e *exporter) flush(ctx context.Context) error {
-	if len(e.polled) == 0 {
+	if e.rows == 0 {
 		return nil
 	}
 	encoded, err := encode(e.builder.NewRecord())
@@ -182,7 +180,6 @@ func (e *exporter) flush(ctx context.Context) error {
 	if status.Err() != nil {
 		return status.Err()
 	}
-	err = e.kafka.CommitRecords(ctx, e.polled...)
-	e.rows, e.polled = 0, nil
-	return err
+	e.rows = 0
+	return e.kafka.CommitUncommittedOffsets(ctx)
 }

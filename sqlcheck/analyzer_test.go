@@ -2,23 +2,20 @@ package sqlcheck
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-googlesql"
 	"github.com/stretchr/testify/require"
 
 	"tidemark/batch"
-	"tidemark/model"
 )
 
 // analyzer is GoogleSQL as close to BigQuery as its options go.
 type analyzer struct {
 	t       *testing.T
 	options *googlesql.AnalyzerOptions
+	parser  *googlesql.ParserOptions
 	types   *googlesql.TypeFactory
 	lang    *googlesql.LanguageOptions
 }
@@ -36,41 +33,79 @@ func newAnalyzer(t *testing.T) *analyzer {
 	options, err := googlesql.NewAnalyzerOptions2()
 	require.NoError(t, err)
 	require.NoError(t, options.SetLanguage(lang))
+	// Not SetLanguageOptions, which takes lang's features away from it.
+	parser, err := googlesql.NewParserOptions2(nil, nil, lang)
+	require.NoError(t, err)
 	types, err := googlesql.NewTypeFactory()
 	require.NoError(t, err)
-	return &analyzer{t: t, options: options, types: types, lang: lang}
+	return &analyzer{t: t, options: options, parser: parser, types: types, lang: lang}
 }
 
-// analyze resolves one statement against the tables it names: stage tables have STRING where others have JSON.
-func (a *analyzer) analyze(sql string) error {
+// analyze parses a script and resolves each of its statements against the tables, with the parameters declared as the
+// client declares them. A table, column or parameter that is not there is refused, as is a value of the wrong type.
+//
+// The parser alone knows scripts, and the analyzer knows single statements. That is enough for ours: a transaction
+// gives later statements no names, and BEGIN and COMMIT TRANSACTION are statements like others.
+func (a *analyzer) analyze(script string, tables schema, params []batch.Param) error {
+	statements, err := a.split(script)
+	if err != nil {
+		return err
+	}
+	catalog := a.catalog(tables)
+	require.NoError(a.t, a.options.ClearQueryParameters())
+	for _, p := range params {
+		require.NoError(a.t, a.options.AddQueryParameter(p.Name, a.typeOf(typeName(a.t, p))))
+	}
+	for i, sql := range statements {
+		if _, err := googlesql.AnalyzeStatement(sql, a.options, catalog, a.types); err != nil {
+			return fmt.Errorf("statement %d of %d: %w:\n%s", i+1, len(statements), err, sql)
+		}
+	}
+	return nil
+}
+
+// split cuts a script where its parser says that statements begin and end: messages and comments have semicolons, too.
+func (a *analyzer) split(script string) ([]string, error) {
+	parsed, err := googlesql.ParseScript(script, a.parser, &googlesql.ErrorMessageOptions{
+		Mode: googlesql.ErrorMessageModeErrorMessageOneLine, Stability: googlesql.ErrorMessageStabilityProduction,
+	})
+	if err != nil {
+		return nil, err
+	}
+	root, err := parsed.Script()
+	require.NoError(a.t, err)
+	list, err := root.StatementListNode()
+	require.NoError(a.t, err)
+	n, err := list.NumChildren()
+	require.NoError(a.t, err)
+	require.Positive(a.t, n, script)
+	statements := make([]string, n)
+	for i := range statements {
+		statement, err := list.StatementList(int32(i))
+		require.NoError(a.t, err)
+		location, err := statement.Location()
+		require.NoError(a.t, err)
+		statements[i], err = location.GetTextFrom(script)
+		require.NoError(a.t, err)
+	}
+	return statements, nil
+}
+
+func (a *analyzer) catalog(tables schema) *googlesql.SimpleCatalog {
 	catalog, err := googlesql.NewSimpleCatalog("bigquery", a.types)
 	require.NoError(a.t, err)
 	require.NoError(a.t, catalog.AddBuiltinFunctionsAndTypes(&googlesql.BuiltinFunctionOptions{LanguageOptions: a.lang}))
-	seen := make(map[string]bool)
-	for _, name := range regexp.MustCompile("`([^`]+\\.[^`]+\\.[^`]+)`").FindAllStringSubmatch(sql, -1) {
-		if !seen[name[1]] {
-			require.NoError(a.t, catalog.AddTable(a.table(name[1])))
-		}
-		seen[name[1]] = true
-	}
-	_, err = googlesql.AnalyzeStatement(sql, a.options, catalog, a.types)
-	return err
-}
-
-// table has all columns of events.
-func (a *analyzer) table(name string) *googlesql.SimpleTable {
-	table, err := googlesql.NewSimpleTable(name, 0)
-	require.NoError(a.t, err)
-	for _, c := range model.EventColumns() {
-		typ := c.Type.String()
-		if c.JSON && !strings.Contains(name, ".tidemark_stage_") {
-			typ = batch.JSONType
-		}
-		column, err := googlesql.NewSimpleColumn(name, c.Name, a.typeOf(typ), false, true)
+	for name, columns := range tables {
+		table, err := googlesql.NewSimpleTable(name, 0)
 		require.NoError(a.t, err)
-		require.NoError(a.t, table.AddColumn2(column, false))
+		for _, c := range columns {
+			column, err := googlesql.NewSimpleColumn(name, c.Name, a.typeOf(c.Type), false, true)
+			require.NoError(a.t, err)
+			require.NoError(a.t, table.AddColumn2(column, false))
+		}
+		require.NoError(a.t, catalog.AddTable(table))
 	}
-	return table
+	return catalog
 }
 
 func (a *analyzer) typeOf(name string) googlesql.Googlesql_TypeNode {
@@ -84,52 +119,16 @@ func (a *analyzer) typeOf(name string) googlesql.Googlesql_TypeNode {
 	return typ
 }
 
-// The golden files hold every statement that package merge can send.
-func TestStatements_AreGoogleSQL(t *testing.T) {
-	a := newAnalyzer(t)
-	golden, err := filepath.Glob("../merge/testdata/*.sql")
-	require.NoError(t, err)
-	require.NotEmpty(t, golden)
-	for _, file := range golden {
-		sql, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.NoError(t, a.analyze(string(sql)), file)
+// typeName is the type that BigQuery's client declares for a parameter's value.
+func typeName(t *testing.T, p batch.Param) string {
+	switch p.Value.(type) {
+	case string:
+		return "STRING"
+	case int64:
+		return "INT64"
+	case time.Time:
+		return "TIMESTAMP"
 	}
-}
-
-// The README shows analysts queries; they are GoogleSQL, too.
-func TestReadme_QueriesAreGoogleSQL(t *testing.T) {
-	a := newAnalyzer(t)
-	readme, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.NotEmpty(t, blocks)
-	for _, block := range blocks {
-		for _, sql := range strings.Split(block[1], ";") {
-			if strings.TrimSpace(sql) != "" {
-				require.NoError(t, a.analyze(sql), sql)
-			}
-		}
-	}
-}
-
-// Without these refusals the test above would prove nothing.
-func TestAnalyzer_RefusesWhatBigQueryRefuses(t *testing.T) {
-	a := newAnalyzer(t)
-	for sql, want := range map[string]string{
-		"INSERT INTO `p.d.events` (properties) SELECT properties FROM `p.d.tidemark_stage_x`": "type STRING",
-		"INSERT INTO `p.d.events` (nothing) SELECT uuid FROM `p.d.tidemark_stage_x`":          "nothing",
-		"INSERT INTO `p.d.events` (uuid, event) SELECT uuid FROM `p.d.tidemark_stage_x`":      "column",
-		"INSERT INTO `p.d.events` (set) SELECT PARSE_JSON(`set`) FROM `p.d.tidemark_stage_x`": "SET",
-		"SELECT PARSE_JSON(properties, wide_number => 'round') FROM `p.d.tidemark_stage_x`":   "wide_number",
-		"SELECT properties FROM `p.d.events` GROUP BY properties":                             "JSON",
-		"SELECT DISTINCT properties FROM `p.d.events`":                                        "JSON",
-		"DELETE FROM `p.d.events`":                                                   "WHERE",
-		"SELECT uuid::INT64 FROM `p.d.events`":                                       "Syntax error",
-		"INSERT INTO `p.d.events` (team_id) SELECT uuid FROM `p.d.tidemark_stage_x`": "INT64",
-	} {
-		err := a.analyze(sql)
-		require.Error(t, err, sql)
-		require.Contains(t, fmt.Sprint(err), want, sql)
-	}
+	require.Fail(t, "parameter of an unknown type", "%s is a %T", p.Name, p.Value)
+	return ""
 }

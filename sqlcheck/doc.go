@@ -3,4 +3,8 @@
 // memory to build:
 //
 //	cd sqlcheck && GOWORK=off go test ./...
+//
+// Scripts are parsed whole and analyzed statement by statement, with the types of their parameters, against the tables
+// that package merge makes. It says nothing of what BigQuery finds out later: rows that match twice, quotas, permissions,
+// and what transactions allow.
 package sqlcheck

@@ -198,6 +198,10 @@ func TestReadme_QueriesRun(t *testing.T) {
 	r := w.start(nil)
 	w.produce(500)
 	w.waitExported()
+	require.Eventually(t, func() bool { // it is written after the commit
+		_, err := w.Client.Dataset(stack.Dataset).Table(stack.StatusTable).Metadata(t.Context())
+		return err == nil
+	}, 20*time.Second, 50*time.Millisecond)
 	r.HandOver()
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -205,7 +209,7 @@ func TestReadme_QueriesRun(t *testing.T) {
 	require.NotEmpty(t, blocks)
 	n := 0
 	for _, block := range blocks {
-		for _, sql := range strings.Split(strings.ReplaceAll(block[1], "acme.posthog.events", stack.EventsTable()), ";") {
+		for _, sql := range strings.Split(strings.ReplaceAll(block[1], "acme.posthog.", stack.Project+"."+stack.Dataset+"."), ";") {
 			if strings.TrimSpace(sql) == "" {
 				continue
 			}
@@ -214,5 +218,5 @@ func TestReadme_QueriesRun(t *testing.T) {
 			n++
 		}
 	}
-	require.GreaterOrEqual(t, n, 2)
+	require.GreaterOrEqual(t, n, 4)
 }

@@ -1,6 +1,7 @@
 package bigquery
 
 import (
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -163,6 +164,18 @@ func TestTransaction_InsertsAndLoadsGoOnBesideIt(t *testing.T) {
 	release()
 	require.NoError(t, f.finish(job).Err())
 	require.Equal(t, [][]client.Value{{int64(4), int64(3)}}, f.rows("SELECT COUNT(*), MAX(version) FROM analytics.persons"))
+}
+
+// That a table exists is said at once, whoever is changing its rows: replicas that make
+// sure of their tables must not wait for each other's scripts.
+func TestTransaction_CreatingItsTableAgainIsRefusedAtOnce(t *testing.T) {
+	f := start(t, async)
+	f.createPersons()
+	job, release := f.hold("held", "BEGIN TRANSACTION; "+increment+"; COMMIT TRANSACTION", nil)
+	requireReason(t, f.table("persons").Create(f.ctx, nil), http.StatusConflict, "duplicate")
+	f.requireState("held", client.Running)
+	release()
+	require.NoError(t, f.finish(job).Err())
 }
 
 // The rows of a job that has executed and not committed do not survive a crash, and

@@ -24,6 +24,10 @@ func (s *Server) tablesInsert(ctx context.Context, r *request) (any, error) {
 	if err := s.sweep(ctx); err != nil {
 		return nil, err
 	}
+	// A table that is there is not waited for: BigQuery says so at once, whoever is changing its rows.
+	if _, err := s.catalog.table(ref); err == nil {
+		return nil, errExists(ref)
+	}
 	release, err := s.lockIdle(ctx, []tableRef{ref})
 	if err != nil {
 		return nil, err

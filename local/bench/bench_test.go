@@ -72,7 +72,7 @@ func TestFlames_AddUpWhatIsCalledFromTheSamePlace(t *testing.T) {
 
 	requireXML(t, svg.Bytes())
 	for _, want := range []string{"<title>all: 100.0 %", "<title>tidemark/model.(*Decoder).Decode: 40.0 %", "<title>runtime.memmove: 30.0 %",
-		"<title>tidemark/loader.encode: 60.0 %", ">model.Decoder.Decode<", ">60 %  compressing pages (zstd)<", ">40 %  decoding messages<"} {
+		"<title>tidemark/loader.encode: 60.0 %", ">model.Decoder.Decode<", ">60 %  compressing pages (zstd)<", ">40 %  decoding messages, filling columns<"} {
 		require.Contains(t, svg.String(), want)
 	}
 	require.NotContains(t, svg.String(), "asyncPreempt")

@@ -126,8 +126,8 @@ func areas() []area {
 	return []area{
 		{"compressing pages (zstd)", "#f4a582", "github.com/klauspost/compress/zstd. github.com/klauspost/compress/huff0. github.com/klauspost/compress/fse."},
 		{"Parquet encoding", "#fddbae", "github.com/apache/arrow/go/v17/parquet tidemark/loader."},
-		{"decoding messages", "#92c5de", "tidemark/model."},
-		{"appending to Arrow buffers", "#a6d9a5", "tidemark/buffer. github.com/apache/arrow/go/v17/arrow"},
+		{"decoding messages, filling columns", "#92c5de", "tidemark/model."},
+		{"Arrow buffers, finding duplicates", "#a6d9a5", "tidemark/buffer. github.com/apache/arrow/go/v17/arrow"},
 		{"Kafka client, its decompression", "#c9b3dd", "github.com/twmb/franz-go github.com/pierrec/lz4 github.com/klauspost/compress/s2. tidemark/consumer."},
 		{"uploads", "#e7c9e0", "net/http. cloud.google.com/go/storage"},
 		{"garbage collection, scheduler, the rest", "#d9d9d9", ""},

@@ -29,7 +29,8 @@ func (w *world) persons() bool { return len(w.topics) > 1 }
 func (w *world) requirePersons() verify.PersonsReport {
 	w.Helper()
 	report, err := verify.Persons(w.Context(), verify.PersonsOptions{Brokers: w.Kafka.Addrs(), PersonTopic: stack.PersonsTopic, MappingTopic: stack.DistinctIDsTopic,
-		BigQuery: w.Client, Project: stack.Project, Dataset: stack.Dataset, Table: stack.PersonsTable, MaxBytes: maxRecord, Deletes: verify.Deletes(w.env["TIDEMARK_PERSON_DELETES"])})
+		BigQuery: w.Client, Project: stack.Project, Dataset: stack.Dataset, Table: stack.PersonsTable, MaxBytes: maxRecord, Deletes: verify.Deletes(w.env["TIDEMARK_PERSON_DELETES"]),
+		Skip: func(team int64) bool { return w.foreign[team] }})
 	require.NoError(w, err)
 	require.True(w, report.OK(), "%s", report)
 	require.Zero(w, report.Conflicting, "%s", report)

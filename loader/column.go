@@ -33,8 +33,9 @@ func (s span) valid() int {
 	return bitutil.CountSetBits(s.arr.NullBitmapBytes(), s.arr.Data().Offset()+s.from, s.to-s.from)
 }
 
-// column writes the pages of a column, of numbers if dictionary says that [encoder.dict] holds it.
-func (e *encoder) column(pages file.PageWriter, chunks []arrow.Array, dictionary bool, props *parquet.WriterProperties) error {
+// column writes the pages of a column, of numbers if dictionary says that [encoder.dict] holds it. One that cannot be NULL
+// has no levels.
+func (e *encoder) column(pages file.PageWriter, chunks []arrow.Array, nullable, dictionary bool, props *parquet.WriterProperties) error {
 	encoding, indices := parquet.Encodings.Plain, e.dict.indices
 	if dictionary {
 		encoding = props.DictionaryIndexEncoding()
@@ -54,7 +55,10 @@ func (e *encoder) column(pages file.PageWriter, chunks []arrow.Array, dictionary
 		if rows == 0 {
 			return nil
 		}
-		e.page = appendLevels(e.page[:0], e.spans, rows, valid)
+		e.page = e.page[:0]
+		if nullable {
+			e.page = appendLevels(e.page, e.spans, rows, valid)
+		}
 		if dictionary {
 			e.page = e.dict.appendIndices(e.page, indices[:valid])
 			indices = indices[valid:]

@@ -87,7 +87,7 @@ func (e *encoder) rowGroup(group *metadata.RowGroupMetaDataBuilder, recs []arrow
 			return fmt.Errorf("column %s: %w", name, err)
 		}
 		dictionary := props.DictionaryEnabledFor(name) && e.dict.fill(chunks)
-		if err := e.column(pages, chunks, dictionary, props); err != nil {
+		if err := e.column(pages, chunks, chunk.Descr().MaxDefinitionLevel() > 0, dictionary, props); err != nil {
 			return fmt.Errorf("column %s: %w", name, err)
 		}
 		if rows > 0 && props.StatisticsEnabledFor(name) {

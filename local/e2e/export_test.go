@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -95,14 +96,26 @@ func (w *world) count(where string) int64 {
 
 func (w *world) scalar(sql string) int64 {
 	w.Helper()
+	rows := w.rows(sql)
+	require.Len(w, rows, 1)
+	n, ok := rows[0][0].(int64)
+	require.True(w, ok, "%T", rows[0][0])
+	return n
+}
+
+func (w *world) rows(sql string) (all [][]gbq.Value) {
+	w.Helper()
 	rows, err := w.Client.Query(sql).Read(w.Context())
 	require.NoError(w, err)
-	var r []gbq.Value
-	require.NoError(w, rows.Next(&r))
-	require.ErrorIs(w, rows.Next(&r), iterator.Done)
-	n, ok := r[0].(int64)
-	require.True(w, ok, "%T", r[0])
-	return n
+	for {
+		var r []gbq.Value
+		err := rows.Next(&r)
+		if errors.Is(err, iterator.Done) {
+			return all
+		}
+		require.NoError(w, err)
+		all = append(all, r)
+	}
 }
 
 func TestExport_FillsAColumnThatIsAddedByHand(t *testing.T) {

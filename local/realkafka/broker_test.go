@@ -13,7 +13,7 @@ import (
 // Kafka itself gets SIGKILL while records arrive and are exported, and starts again on its data.
 func TestBroker_KilledAndStartedAgainLosesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorldOn(t, ownBroker(t), rand.Uint64()>>32)
+	w := newWorldOn(t, ownBroker(t), rand.Uint64()>>32, persons)
 	a, b := w.start(nil), w.startProcess(nil)
 	w.produce(500)
 	w.waitExported()
@@ -38,7 +38,9 @@ func (w *world) produceAtRate(rate float64, n uint64) <-chan error {
 	w.next += n
 	done := make(chan error, 1) // of one result, which may not be waited for
 	go func() {
-		_, err := generator.Produce(w.Context(), gen, generator.ProduceOptions{Brokers: []string{w.broker.Addr()}, Topic: w.topic, First: first, Records: n, Rate: rate}, nil)
+		opts := w.produceOptions()
+		opts.First, opts.Records, opts.Rate = first, n, rate
+		_, err := generator.Produce(w.Context(), gen, opts, nil)
 		done <- err
 	}()
 	return done

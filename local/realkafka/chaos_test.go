@@ -48,7 +48,7 @@ func TestChaos_KillsLoseAndDoubleNothing(t *testing.T) {
 	var sum chaos
 	for round := 0; sum.kills < kills; round++ {
 		t.Run(fmt.Sprintf("round %d", round), func(t *testing.T) {
-			c := &chaos{world: newWorldOn(t, b, seed+uint64(round))}
+			c := &chaos{world: newWorldOn(t, b, seed+uint64(round), persons)}
 			c.run(min(roundKills, kills-sum.kills))
 			sum.kills, sum.stops, sum.freezes, sum.brokers = sum.kills+c.kills, sum.stops+c.stops, sum.freezes+c.freezes, sum.brokers+c.brokers
 		})
@@ -107,7 +107,9 @@ func (c *chaos) produceUntilStopped() (result <-chan produced, stop context.Canc
 	ctx, stop := context.WithCancel(c.Context())
 	done := make(chan produced, 1) // not waited for when the test fails
 	go func() {
-		stats, err := generator.Produce(ctx, gen, generator.ProduceOptions{Brokers: []string{c.broker.Addr()}, Topic: c.topic, Rate: chaosRate}, nil)
+		opts := c.produceOptions()
+		opts.Rate = chaosRate
+		stats, err := generator.Produce(ctx, gen, opts, nil)
 		done <- produced{stats.Records, err}
 	}()
 	return done, stop

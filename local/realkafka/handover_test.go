@@ -14,7 +14,7 @@ import (
 )
 
 func TestExport_EveryRowOnceWithTwoReplicas(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, persons)
 	a, b := w.start(nil), w.start(nil)
 	stats := w.produce(8000)
 	w.waitExported()
@@ -77,6 +77,10 @@ func TestTakeOver_AfterSIGKILL(t *testing.T) {
 	loadRuns := func(w *world) <-chan struct{} {
 		return w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{Running: patience / 45}}).Hit()
 	}
+	mergeRuns := func(w *world) <-chan struct{} {
+		return w.faults.OnJob(bigquery.JobRule{When: func(c bigquery.JobCall) bool { return strings.Contains(c.JobID, "_merge-g") },
+			Fault: bigquery.JobFault{Running: patience / 45}}).Hit()
+	}
 	replyLost := func(object string) func(*world) <-chan struct{} {
 		return func(w *world) <-chan struct{} {
 			return w.GCS.Inject(gcs.Fault{Op: gcs.OpInsert, Object: object, Count: 1, Apply: true, Drop: true}).Hit()
@@ -89,10 +93,11 @@ func TestTakeOver_AfterSIGKILL(t *testing.T) {
 		"a part is uploaded":                {replyLost("tidemark/parts/"), nil},
 		"the manifest is written":           {replyLost("tidemark/batches/"), nil},
 		"the load runs":                     {loadRuns, nil},
+		"the merge runs":                    {mergeRuns, nil},
 		"the load runs, as a static member": {loadRuns, map[string]string{"TIDEMARK_INSTANCE_ID": "one", "TIDEMARK_SESSION_TIMEOUT": "30s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, persons)
 			victim := w.startProcess(c.env)
 			w.produce(300)
 			w.waitExported() // it is a member, with everything warm

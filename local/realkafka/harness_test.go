@@ -28,6 +28,7 @@ const (
 	maxRecord  = 64 << 10
 	patience   = 90 * time.Second // of a wait; a healthy one takes seconds
 	partitions = 4
+	persons    = "persons" // a model
 )
 
 // shared is the node of all tests that leave it alone: starting one takes seconds, and a topic and a group of its own
@@ -72,13 +73,16 @@ type world struct {
 	*stack.Stack
 	broker *Broker
 	topic  string
-	group  string
-	client *kgo.Client
-	admin  *kadm.Client
-	faults *bigquery.FaultScript
-	env    map[string]string
-	seed   uint64
-	next   uint64 // index of the next message
+	// personTopics are those of persons and of distinct ids; empty where only events are exported.
+	personTopics []string
+	group        string
+	client       *kgo.Client
+	admin        *kadm.Client
+	faults       *bigquery.FaultScript
+	env          map[string]string
+	seed         uint64
+	began        time.Time // when the first message was captured; a person's versions depend on it
+	next         uint64    // index of the next message
 }
 
 // broker returns the shared node, or skips the test.
@@ -112,23 +116,29 @@ func ownBroker(t *testing.T) *Broker {
 	return b
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, further ...string) *world {
 	t.Parallel()
-	return newWorldOn(t, sharedBroker(t), rand.Uint64()>>32)
+	return newWorldOn(t, sharedBroker(t), rand.Uint64()>>32, further...)
 }
 
-func newWorldOn(t *testing.T, b *Broker, seed uint64) *world {
+// newWorldOn exports events; further models are exported if their topics are wanted.
+func newWorldOn(t *testing.T, b *Broker, seed uint64, further ...string) *world {
+	t.Helper()
 	t.Logf("Apache Kafka %s, seed %d", Version(), seed)
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	faults := bigquery.NewFaultScript()
-	s, err := stack.Start(t.Context(), stack.Config{Models: "events", Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
+	s, err := stack.Start(t.Context(), stack.Config{Models: strings.Join(append([]string{"events"}, further...), ","), Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	name := strings.NewReplacer("/", ".", " ", "_", ",", "").Replace(t.Name())
-	w := &world{T: t, Stack: s, broker: b, client: client, admin: kadm.NewClient(client), faults: faults, seed: seed,
+	w := &world{T: t, Stack: s, broker: b, client: client, admin: kadm.NewClient(client), faults: faults, seed: seed, began: time.Now(),
 		topic: name, group: name, env: s.Env(time.Second)}
+	if len(further) > 0 {
+		w.personTopics = []string{name + ".person", name + ".distinct_id"}
+		w.env["TIDEMARK_PERSONS_TOPIC"], w.env["TIDEMARK_DISTINCT_IDS_TOPIC"] = w.personTopics[0], w.personTopics[1]
+	}
 	maps.Copy(w.env, map[string]string{
 		"TIDEMARK_EVENTS_TOPIC":      w.topic,
 		"TIDEMARK_GROUP":             w.group,
@@ -138,21 +148,30 @@ func newWorldOn(t *testing.T, b *Broker, seed uint64) *world {
 		"TIDEMARK_START_TIMEOUT":     "30s",
 	})
 	w.createTopic()
+	for _, topic := range w.personTopics {
+		w.create(topic)
+	}
 	return w
 }
 
-// createTopic returns once the broker serves the topic: its metadata follow the controller's a moment later.
+// createTopic creates the topic of events.
 func (w *world) createTopic() {
+	w.Helper()
+	w.create(w.topic)
+}
+
+// create returns once the broker serves the topic: its metadata follow the controller's a moment later.
+func (w *world) create(topic string) {
 	w.Helper()
 	var created kadm.CreateTopicResponse
 	w.eventually("topic created", func() bool { // one of that name may still be on its way out
 		var err error
-		created, err = w.admin.CreateTopic(w.Context(), partitions, 1, nil, w.topic)
+		created, err = w.admin.CreateTopic(w.Context(), partitions, 1, nil, topic)
 		return err == nil
 	})
 	w.eventually("topic served", func() bool {
-		topics, err := w.admin.ListTopics(w.Context(), w.topic)
-		return err == nil && topics.Error() == nil && topics[w.topic].ID == created.ID
+		topics, err := w.admin.ListTopics(w.Context(), topic)
+		return err == nil && topics.Error() == nil && topics[topic].ID == created.ID
 	})
 }
 
@@ -164,15 +183,26 @@ func long() map[string]string {
 // produce makes n more messages, rejects, late ones and duplicates among them.
 func (w *world) produce(n uint64) generator.Stats {
 	w.Helper()
-	stats, err := generator.Produce(w.Context(), w.generator(), generator.ProduceOptions{Brokers: []string{w.broker.Addr()}, Topic: w.topic, First: w.next, Records: n}, nil)
+	opts := w.produceOptions()
+	opts.First, opts.Records = w.next, n
+	stats, err := generator.Produce(w.Context(), w.generator(), opts, nil)
 	require.NoError(w, err)
 	w.next += n
 	return stats
 }
 
+// produceOptions name the broker and the topics.
+func (w *world) produceOptions() generator.ProduceOptions {
+	opts := generator.ProduceOptions{Brokers: []string{w.broker.Addr()}, Topic: w.topic}
+	if len(w.personTopics) > 0 {
+		opts.PersonTopic, opts.MappingTopic = w.personTopics[0], w.personTopics[1]
+	}
+	return opts
+}
+
 func (w *world) generator() *generator.Generator {
 	w.Helper()
-	gen, err := generator.New(generator.Config{Seed: w.seed, Teams: 10, Start: time.Now(), MaxBytes: maxRecord, Duplicate: 0.02, Malformed: 0.01, Oversized: 0.001})
+	gen, err := generator.New(generator.Config{Seed: w.seed, Teams: 10, UsersPerTeam: 30, Start: w.began, MaxBytes: maxRecord, Duplicate: 0.02, Malformed: 0.01, Oversized: 0.001, Persons: 0.3})
 	require.NoError(w, err)
 	return gen
 }
@@ -201,15 +231,22 @@ func (w *world) committed() (got map[batch.TopicPartition]batch.GroupOffset) {
 	return got
 }
 
+// ends returns where every partition of the exported topics ends.
 func (w *world) ends() (map[batch.TopicPartition]int64, error) {
-	return harness.Ends(w.Context(), w.admin, w.topic)
+	all, err := harness.Ends(w.Context(), w.admin, w.topic)
+	for _, topic := range w.personTopics {
+		ends, other := harness.Ends(w.Context(), w.admin, topic)
+		maps.Copy(all, ends)
+		err = errors.Join(err, other)
+	}
+	return all, err
 }
 
 // allCommitted says whether every partition is committed to its end, with nothing left in its chain.
 func (w *world) allCommitted() bool {
 	committed, err := w.offsets()
 	ends, endsErr := w.ends()
-	return err == nil && endsErr == nil && len(ends) == partitions && harness.AllCommitted(committed, ends)
+	return err == nil && endsErr == nil && len(ends) == partitions*(1+len(w.personTopics)) && harness.AllCommitted(committed, ends)
 }
 
 // waitExported waits until everything produced is committed.
@@ -218,12 +255,26 @@ func (w *world) waitExported() {
 	w.eventually("everything is committed", w.allCommitted)
 }
 
-// requireExact compares BigQuery with a plain fold of the topic.
+// requireExact compares BigQuery with a plain fold of the topics.
 func (w *world) requireExact() verify.Report {
 	w.Helper()
 	report, err := verify.Verify(w.Context(), verify.Options{Brokers: []string{w.broker.Addr()}, Topic: w.topic, BigQuery: w.Client,
 		Project: stack.Project, Dataset: stack.Dataset, Table: stack.Table, MaxBytes: maxRecord})
 	require.NoError(w, err)
 	require.True(w, report.OK(), "%s: %s", report, report.FirstDifference)
+	if len(w.personTopics) > 0 {
+		w.Log(w.requirePersons())
+	}
+	return report
+}
+
+func (w *world) requirePersons() verify.PersonsReport {
+	w.Helper()
+	report, err := verify.Persons(w.Context(), verify.PersonsOptions{Brokers: []string{w.broker.Addr()}, PersonTopic: w.personTopics[0], MappingTopic: w.personTopics[1],
+		BigQuery: w.Client, Project: stack.Project, Dataset: stack.Dataset, Table: stack.PersonsTable, MaxBytes: maxRecord})
+	require.NoError(w, err)
+	require.True(w, report.OK(), "%s", report)
+	require.Zero(w, report.Conflicting, "%s", report)
+	require.Positive(w, report.Rows, "%s", report)
 	return report
 }

@@ -26,7 +26,7 @@ func TestDisk_AFullOneLosesNothing(t *testing.T) {
 		t.Skipf("a small file system can only be mounted by root: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
-	w := newWorld(t, func(c *stack.Config) { c.Dir, c.Memory = dir, false })
+	w := newWorld(t, withPersons, func(c *stack.Config) { c.Dir, c.Memory = dir, false })
 	first := w.start(nil)
 	w.produce(500)
 	w.waitExported()

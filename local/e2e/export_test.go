@@ -22,7 +22,7 @@ import (
 func TestExport_EveryRowOnce(t *testing.T) {
 	for name, json := range map[string]bool{"STRING columns": false, "JSON columns": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *stack.Config) { c.JSON = json })
+			w := newWorld(t, withPersons, func(c *stack.Config) { c.JSON = json })
 			a, b := w.start(nil), w.start(nil)
 			stats := w.produce(8000)
 			w.waitExported()
@@ -170,7 +170,8 @@ func TestStart_NamesWhatIsMissing(t *testing.T) {
 func TestLoad_SurvivesWhateverBigQueryDoes(t *testing.T) {
 	for _, json := range []bool{false, true} {
 		t.Run(fmt.Sprintf("JSON columns %v", json), func(t *testing.T) {
-			w := newWorld(t, func(c *stack.Config) { c.JSON = json })
+			w := newWorld(t, withPersons, func(c *stack.Config) { c.JSON = json })
+			w.faults.OnJob(bigquery.JobRule{When: jobOf("", mergeJob), Fault: bigquery.JobFault{Reason: "backendError"}})
 			w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{Reason: "backendError"}})
 			w.faults.OnJob(bigquery.JobRule{Kind: "load", Skip: 1, Fault: bigquery.JobFault{Pending: 700 * time.Millisecond, Running: 300 * time.Millisecond}})
 			w.faults.OnRequest(bigquery.RequestRule{Op: "jobs.insert", Phase: bigquery.After, Skip: 1, Fault: bigquery.Fault{Drop: true}})

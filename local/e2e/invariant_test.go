@@ -228,21 +228,23 @@ func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
 	require.Equal(t, before.Offset, w.committed()[tp].Offset)
 }
 
-// Invariant 7: a batch goes where its manifest says, whatever today's configuration says.
+// Invariant 7: a batch goes where its manifest says, and deletes as it says, whatever today's configuration says.
 func TestTakeOver_UsesTheManifestsDestination(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, withPersons)
 	refuse := w.faults.OnJob(bigquery.JobRule{Kind: "load", Count: -1, Fault: bigquery.JobFault{Reason: "accessDenied"}})
 	r := w.start(nil)
 	stats := w.produce(1000)
 	w.eventually("decided", func() bool { return refuse.Hits() > 0 })
 	r.HandOver()
 	refuse.Remove()
-	r = w.start(map[string]string{"TIDEMARK_EVENTS_TABLE": "elsewhere"})
+	r = w.start(map[string]string{"TIDEMARK_EVENTS_TABLE": "elsewhere", "TIDEMARK_PERSONS_TABLE": "nobody", "TIDEMARK_PERSON_DELETES": "remove", "TIDEMARK_STATUS_TABLE": "status"})
 	w.waitExported()
 	r.HandOver()
 	require.Positive(t, w.count("TRUE"))
 	require.Positive(t, stats.Records)
-	require.Zero(t, w.scalar("SELECT COUNT(*) FROM `"+stack.Project+"."+stack.Dataset+".elsewhere`"))
+	for _, table := range []string{"elsewhere", "nobody"} {
+		require.Zero(t, w.scalar("SELECT COUNT(*) FROM `"+stack.Project+"."+stack.Dataset+"."+table+"`"))
+	}
 	w.requireExact()
 }
 

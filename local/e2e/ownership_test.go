@@ -45,7 +45,7 @@ func (o *watcher) observe(req kmsg.Request) {
 
 // Invariant 1: while jobs are slow and partitions move, a replica that is alive never commits what it has lost.
 func TestOwnership_OffsetsNeverGoBack(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, withPersons)
 	o := &watcher{highest: make(map[batch.TopicPartition]int64)}
 	w.Kafka.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		o.observe(req)
@@ -72,19 +72,26 @@ func TestOwnership_OffsetsNeverGoBack(t *testing.T) {
 
 // Invariant 8: a stage table that expired after it was loaded is replaced by one with a number of its own.
 func TestStage_ThatExpiredIsReplaced(t *testing.T) {
-	w := newWorld(t, func(c *stack.Config) { c.JSON = true })
-	refuse := w.faults.OnJob(bigquery.JobRule{Kind: "query", Table: stack.Table, Count: -1, Fault: bigquery.JobFault{Reason: "accessDenied"}})
+	w := newWorld(t, withPersons, func(c *stack.Config) { c.JSON = true })
+	var refused []*bigquery.Rule
+	for table, kind := range map[string]string{stack.Table: insertJob, stack.PersonsTable: mergeJob} {
+		refused = append(refused, w.faults.OnJob(bigquery.JobRule{When: jobOf(table, kind), Count: -1, Fault: bigquery.JobFault{Reason: "accessDenied"}}))
+	}
 	r := w.start(nil)
 	w.produce(1000)
-	w.eventually("stage loaded, insert refused", func() bool { return refuse.Hits() > 0 })
+	w.eventually("stages loaded, INSERT and merge refused", func() bool { return refused[0].Hits() > 0 && refused[1].Hits() > 0 })
 	r.HandOver()
 	w.dropStages() // as BigQuery does after 48 hours
-	refuse.Remove()
+	for _, rule := range refused {
+		rule.Remove()
+	}
 	r = w.start(nil)
 	w.waitExported()
 	r.HandOver()
 	w.requireExact()
-	require.Positive(t, w.jobs("_stage2-g1"), "a second stage, with a number of its own")
+	for _, table := range []string{stack.Table, stack.PersonsTable} {
+		require.Positive(t, w.jobs(hashOf(table)+"_stage2-g1"), "a second stage, with a number of its own")
+	}
 }
 
 func (w *world) dropStages() {

@@ -44,23 +44,32 @@ func Persons(ctx context.Context, opts PersonsOptions) (PersonsReport, error) {
 	if d := opts.Deletes; d != "" && d != DeletesMark && d != DeletesRemove {
 		return PersonsReport{}, fmt.Errorf("verify: deletes is %q; want %q or %q", d, DeletesMark, DeletesRemove)
 	}
-	name, err := quotedTable(opts.Project, opts.Dataset, opts.Table)
-	if err != nil {
+	if _, _, err := describePersons(ctx, opts); err != nil { // before an hour of reading
 		return PersonsReport{}, err
-	}
-	metadata, err := opts.BigQuery.DatasetInProject(opts.Project, opts.Dataset).Table(opts.Table).Metadata(ctx)
-	if err != nil {
-		return PersonsReport{}, fmt.Errorf("verify: table %s: %w", name, err)
-	}
-	columns, err := newPersonColumns(metadata.Schema)
-	if err != nil {
-		return PersonsReport{}, fmt.Errorf("verify: table %s: %w", name, err)
 	}
 	topics, err := foldPersons(ctx, opts)
 	if err != nil {
 		return PersonsReport{}, fmt.Errorf("verify: %w", err)
 	}
-	wanted := topics.fold.Rows(opts.Deletes)
+	report, err := topics.fold.Compare(ctx, opts)
+	if err != nil {
+		return report, err
+	}
+	if report.Newer, err = topics.newer(ctx, opts); err != nil {
+		return PersonsReport{}, fmt.Errorf("verify: %w", err)
+	}
+	return report, nil
+}
+
+// Compare compares the table with what has been added so far. Of opts it looks at
+// BigQuery and what the table is, at Deletes and Skip. As with Persons, a
+// difference is not an error.
+func (f *PersonsFold) Compare(ctx context.Context, opts PersonsOptions) (PersonsReport, error) {
+	name, columns, err := describePersons(ctx, opts)
+	if err != nil {
+		return PersonsReport{}, err
+	}
+	wanted := f.Rows(opts.Deletes)
 	for key := range wanted {
 		if opts.Skip != nil && opts.Skip(key.Team) {
 			delete(wanted, key)
@@ -71,11 +80,23 @@ func Persons(ctx context.Context, opts PersonsOptions) (PersonsReport, error) {
 		return PersonsReport{}, fmt.Errorf("verify: read rows from %s: %w", name, err)
 	}
 	report := c.sum()
-	report.Rejected, report.Conflicting = topics.fold.Rejected(), topics.fold.Conflicting()
-	if report.Newer, err = topics.newer(ctx, opts); err != nil {
-		return PersonsReport{}, fmt.Errorf("verify: %w", err)
-	}
+	report.Rejected, report.Conflicting = f.Rejected(), f.Conflicting()
 	return report, nil
+}
+
+// describePersons returns the table's name in SQL and what to check of it.
+func describePersons(ctx context.Context, opts PersonsOptions) (name string, columns personColumns, err error) {
+	if name, err = quotedTable(opts.Project, opts.Dataset, opts.Table); err != nil {
+		return name, columns, err
+	}
+	metadata, err := opts.BigQuery.DatasetInProject(opts.Project, opts.Dataset).Table(opts.Table).Metadata(ctx)
+	if err == nil {
+		columns, err = newPersonColumns(metadata.Schema)
+	}
+	if err != nil {
+		err = fmt.Errorf("verify: table %s: %w", name, err)
+	}
+	return name, columns, err
 }
 
 // personTopics are both topics, as far as they have been read.

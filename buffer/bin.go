@@ -40,6 +40,7 @@ func (n *bin) reserve(size int64) (fresh bool) {
 
 // appended is called after the row was appended. n.mu is held.
 func (n *bin) appended() {
+	n.rows.appended()
 	n.size.Store(n.rows.size)
 	if n.rows.size >= int64(n.batch.buffer.cfg.PartSize) {
 		n.flush(causeSize)

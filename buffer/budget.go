@@ -3,8 +3,6 @@ package buffer
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // budget counts bytes. It never refuses any: it says when to hand over and when to wait.
@@ -34,47 +32,29 @@ func (b *budget) fix(bytes int64) {
 	b.fixed.Add(bytes)
 }
 
-// alignment is what Arrow's Go allocator adds to every allocation.
-const alignment = 64
-
-// account is the allocator of one builder and its records: Arrow's Go allocator, counted. Builders and readers of
-// records may use it concurrently; handedOver must not race with either.
+// account counts the memory of some rows. It belongs to whoever holds these.
 type account struct {
-	memory.GoAllocator
 	budget *budget
-	bytes  atomic.Int64
+	bytes  int64
 	handed bool // no longer live
 }
 
-// Allocate implements memory.Allocator.
-func (a *account) Allocate(size int) []byte {
-	a.add(int64(size) + alignment)
-	return a.GoAllocator.Allocate(size)
-}
-
-// Reallocate implements memory.Allocator.
-func (a *account) Reallocate(size int, b []byte) []byte {
-	a.add(int64(size - len(b)))
-	return a.GoAllocator.Reallocate(size, b)
-}
-
-// Free implements memory.Allocator.
-func (a *account) Free(b []byte) {
-	a.add(-int64(len(b)) - alignment)
-	a.GoAllocator.Free(b)
-}
-
-func (a *account) add(bytes int64) {
-	a.bytes.Add(bytes)
-	a.budget.held.Add(bytes)
+// set says that the account has bytes now.
+func (a *account) set(bytes int64) {
+	added := bytes - a.bytes
+	if added == 0 {
+		return // as with most rows
+	}
+	a.bytes = bytes
+	a.budget.held.Add(added)
 	if !a.handed {
-		a.budget.live.Add(bytes)
+		a.budget.live.Add(added)
 	}
 }
 
 // handedOver takes the account's bytes out of those that can be handed over.
 func (a *account) handedOver() {
-	a.budget.live.Add(-a.bytes.Load())
+	a.budget.live.Add(-a.bytes)
 	a.handed = true
 }
 

@@ -1,9 +1,9 @@
 // Package buffer turns consumed records into Parquet parts, under one memory budget.
 //
-// A [Batch] decodes records on all cores and keeps the rows of every team in an Arrow record builder. A team whose rows
-// reach the part size, and the largest teams when memory gets short, are handed over early: encoded and uploaded while
-// the batch is still open. Nothing refers to such parts before the batch's manifest does. So sealing has only the tails
-// left to write, however large the period was, and a thousand small teams fit the budget of one large one.
+// A [Batch] decodes records on all cores and keeps the rows of every team in a builder of Arrow records. A team whose
+// rows reach the part size, and the largest teams when memory gets short, are handed over early: encoded and uploaded
+// while the batch is still open. Nothing refers to such parts before the batch's manifest does. So sealing has only the
+// tails left to write, however large the period was, and a thousand small teams fit the budget of one large one.
 //
 // # Memory
 //

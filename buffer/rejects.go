@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/model"
@@ -41,21 +40,21 @@ func (r *rejects) append(rec *kgo.Record, reason model.Reason, detail string) {
 	}
 	r.reserve(int64(rejectFixed + len(detail) + len(rec.Key) + len(rec.Value)))
 	b := r.rows.builder
-	b.Field(0).(*array.StringBuilder).Append(string(reason))
-	b.Field(1).(*array.StringBuilder).Append(detail)
-	b.Field(2).(*array.StringBuilder).Append(rec.Topic)
-	b.Field(3).(*array.Int32Builder).Append(rec.Partition)
-	b.Field(4).(*array.Int64Builder).Append(rec.Offset)
-	b.Field(5).(*array.TimestampBuilder).Append(arrow.Timestamp(rec.Timestamp.UnixMicro()))
-	appendBytes(b.Field(6), rec.Key)
-	appendBytes(b.Field(7), rec.Value)
+	b.Column(0).AppendString(string(reason))
+	b.Column(1).AppendString(detail)
+	b.Column(2).AppendString(rec.Topic)
+	b.Column(3).AppendInt(int64(rec.Partition))
+	b.Column(4).AppendInt(rec.Offset)
+	b.Column(5).AppendInt(rec.Timestamp.UnixMicro())
+	appendBytes(b.Column(6), rec.Key)
+	appendBytes(b.Column(7), rec.Value)
 	r.appended()
 }
 
-func appendBytes(b array.Builder, v []byte) {
+func appendBytes(c *model.ColumnBuilder, v []byte) {
 	if v == nil {
-		b.AppendNull()
+		c.AppendNull()
 		return
 	}
-	b.(*array.BinaryBuilder).Append(v)
+	c.AppendText(v)
 }

@@ -124,6 +124,7 @@ func (v *versions) pour() {
 			appender = model.NewChangeAppender(v.rows.builder, v.sheet.json)
 		}
 		appender.Append(c)
+		v.rows.appended()
 	}
 	v.sheet.keys.span(v.changes)
 	v.forget()

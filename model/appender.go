@@ -1,14 +1,9 @@
 package model
 
-import (
-	"fmt"
+import "fmt"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-)
-
-// EventAppender writes events as rows into the builders of one table's columns.
-// It belongs to the goroutine that holds the record builder.
+// EventAppender writes events as rows into a builder of one table's columns. It
+// belongs to the goroutine that holds the builder.
 type EventAppender struct {
 	cells []cell
 	row   row
@@ -24,29 +19,26 @@ type row struct {
 	scratch  []byte // holds a text until a builder has copied it
 }
 
-// cell is one column: put appends its value to the one builder that is set.
+// cell is one column: put appends its value.
 type cell struct {
-	put     func(*cell, *row)
-	doc     Documents // the document of a column whose type in the table is JSON
-	text    *array.BinaryBuilder
-	integer *array.Int64Builder
-	boolean *array.BooleanBuilder
-	instant *array.TimestampBuilder
+	*ColumnBuilder
+	put func(*cell, *row)
+	doc Documents // the document of a column whose type in the table is JSON
 }
 
 // NewEventAppender returns an appender to the columns of b, whose schema must be
 // Schema(cols). It panics if a column is not one of EventColumns, which is a
 // fault of whoever selected it. Records may be cut from b between appends.
-func NewEventAppender(b *array.RecordBuilder, cols []Selected) *EventAppender {
+func NewEventAppender(b *Builder, cols []Selected) *EventAppender {
 	a := &EventAppender{cells: make([]cell, len(cols))}
 	for i, c := range cols {
-		a.cells[i] = newCell(b.Field(i), c)
+		a.cells[i] = newCell(b.Column(i), c)
 	}
 	return a
 }
 
-func newCell(b array.Builder, col Selected) cell {
-	c := cell{put: documentedCell(col.Name)}
+func newCell(b *ColumnBuilder, col Selected) cell {
+	c := cell{ColumnBuilder: b, put: documentedCell(col.Name)}
 	if c.put == nil {
 		c.put = optionalCell(col.Name)
 	}
@@ -55,18 +47,6 @@ func newCell(b array.Builder, col Selected) cell {
 	}
 	if col.Loadable {
 		c.doc = documentOf(col.Name)
-	}
-	switch b := b.(type) {
-	case *array.StringBuilder:
-		c.text = b.BinaryBuilder // its own Append wants a string
-	case *array.Int64Builder:
-		c.integer = b
-	case *array.BooleanBuilder:
-		c.boolean = b
-	case *array.TimestampBuilder:
-		c.instant = b
-	default:
-		panic(fmt.Sprintf("model: column %q has a builder of type %s", col.Name, b.Type()))
 	}
 	return c
 }
@@ -97,7 +77,7 @@ func documentedCell(column string) func(*cell, *row) {
 	case "elements":
 		return func(c *cell, r *row) {
 			r.scratch = appendQuoted(r.scratch[:0], r.ElementsChain)
-			c.text.Append(r.scratch)
+			c.AppendText(r.scratch)
 		}
 	case "set":
 		return func(c *cell, r *row) { c.putDocument(r, r.Set) }
@@ -106,15 +86,15 @@ func documentedCell(column string) func(*cell, *row) {
 	case "distinct_id":
 		return func(c *cell, r *row) { c.putText(r.DistinctID) }
 	case "team_id":
-		return func(c *cell, r *row) { c.integer.Append(r.TeamID) }
+		return func(c *cell, r *row) { c.AppendInt(r.TeamID) }
 	case "ip":
 		return func(c *cell, r *row) { c.putText(r.IP) }
 	case "site_url":
-		return func(c *cell, _ *row) { c.text.Append(nil) } // the empty string, not NULL
+		return func(c *cell, _ *row) { c.AppendText(nil) } // the empty string, not NULL
 	case "timestamp":
-		return func(c *cell, r *row) { c.instant.Append(arrow.Timestamp(r.Timestamp)) }
+		return func(c *cell, r *row) { c.AppendInt(r.Timestamp) }
 	case "bq_ingested_timestamp":
-		return func(c *cell, r *row) { c.instant.Append(arrow.Timestamp(r.ingestedAt)) }
+		return func(c *cell, r *row) { c.AppendInt(r.ingestedAt) }
 	}
 	return nil
 }
@@ -130,26 +110,23 @@ func optionalCell(column string) func(*cell, *row) {
 	case "created_at":
 		return func(c *cell, r *row) {
 			if !r.HasCreatedAt {
-				c.instant.AppendNull()
+				c.AppendNull()
 				return
 			}
-			c.instant.Append(arrow.Timestamp(r.CreatedAt))
+			c.AppendInt(r.CreatedAt)
 		}
 	case "elements_chain":
 		return func(c *cell, r *row) { c.putText(r.ElementsChain) }
 	case "historical_migration":
-		return func(c *cell, r *row) { c.boolean.Append(r.HistoricalMigration) }
+		return func(c *cell, r *row) { c.AppendBool(r.HistoricalMigration) }
 	case "_kafka_topic":
-		return func(c *cell, r *row) {
-			r.scratch = append(r.scratch[:0], r.source.Topic...)
-			c.text.Append(r.scratch)
-		}
+		return func(c *cell, r *row) { c.AppendString(r.source.Topic) }
 	case "_kafka_partition":
-		return func(c *cell, r *row) { c.integer.Append(int64(r.source.Partition)) }
+		return func(c *cell, r *row) { c.AppendInt(int64(r.source.Partition)) }
 	case "_kafka_offset":
-		return func(c *cell, r *row) { c.integer.Append(r.source.Offset) }
+		return func(c *cell, r *row) { c.AppendInt(r.source.Offset) }
 	case "_kafka_timestamp":
-		return func(c *cell, r *row) { c.instant.Append(arrow.Timestamp(r.source.Timestamp)) }
+		return func(c *cell, r *row) { c.AppendInt(r.source.Timestamp) }
 	}
 	return nil
 }
@@ -173,10 +150,10 @@ func (c *cell) putDocument(r *row, text []byte) {
 	switch {
 	case r.Unloadable&c.doc != 0:
 		r.withheld |= c.doc
-		c.text.AppendNull()
+		c.AppendNull()
 	case r.mend&c.doc != 0:
 		r.scratch = AppendLoadable(r.scratch[:0], text)
-		c.text.Append(r.scratch)
+		c.AppendText(r.scratch)
 	default:
 		c.putText(text)
 	}
@@ -184,8 +161,8 @@ func (c *cell) putDocument(r *row, text []byte) {
 
 func (c *cell) putText(v []byte) {
 	if v == nil {
-		c.text.AppendNull()
+		c.AppendNull()
 		return
 	}
-	c.text.Append(v)
+	c.AppendText(v)
 }

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 )
@@ -23,10 +21,7 @@ func selected(loadable bool) []Selected {
 // which documents were withheld.
 func appended(t *testing.T, cols []Selected, messages ...string) (rows []map[string]string, withheld []Documents) {
 	t.Helper()
-	pool := memory.NewCheckedAllocator(memory.DefaultAllocator)
-	defer pool.AssertSize(t, 0)
-	b := array.NewRecordBuilder(pool, Schema(cols))
-	defer b.Release()
+	b := NewBuilder(Schema(cols))
 	a, d := NewEventAppender(b, cols), NewDecoder(1<<20)
 	for i, m := range messages {
 		var e Event
@@ -118,8 +113,7 @@ func TestAppend_OnlyColumnsOfTheTableAreWithheld(t *testing.T) {
 
 func TestAppend_GoesOnAfterARecordIsCut(t *testing.T) {
 	cols := selected(false)
-	b := array.NewRecordBuilder(memory.DefaultAllocator, Schema(cols))
-	defer b.Release()
+	b := NewBuilder(Schema(cols))
 	a := NewEventAppender(b, cols)
 	for i := range 3 {
 		var e Event
@@ -134,8 +128,7 @@ func TestAppend_GoesOnAfterARecordIsCut(t *testing.T) {
 
 func TestNewEventAppender_PanicsOnForeignColumn(t *testing.T) {
 	cols := []Selected{{Column: Column{Name: "colour", Type: String}}}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, Schema(cols))
-	defer b.Release()
+	b := NewBuilder(Schema(cols))
 	require.PanicsWithValue(t, `model: column "colour" is not one of the events model`, func() { NewEventAppender(b, cols) })
 }
 

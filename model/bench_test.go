@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/stretchr/testify/require"
 )
 
@@ -60,8 +58,7 @@ func benchmarkAppend(b *testing.B, loadable bool) {
 		require.NoError(b, NewDecoder(1<<20).Decode(m, &events[i]))
 		size += events[i].Size()
 	}
-	builder := array.NewRecordBuilder(memory.DefaultAllocator, Schema(cols))
-	defer builder.Release()
+	builder := NewBuilder(Schema(cols))
 	a := NewEventAppender(builder, cols)
 	src := Source{Topic: "clickhouse_events_json"}
 	b.SetBytes(int64(size / len(events)))

@@ -1,23 +1,18 @@
 package model
 
-import (
-	"fmt"
+import "fmt"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-)
-
-// ChangeAppender writes changes as rows into the builders of ChangeColumns. It
-// belongs to the goroutine that holds the record builder.
+// ChangeAppender writes changes as rows into a builder of ChangeColumns. It
+// belongs to the goroutine that holds the builder.
 type ChangeAppender struct {
-	team         *array.Int64Builder
-	person       *array.BinaryBuilder
-	distinctID   *array.BinaryBuilder
-	version      *array.Int64Builder
-	isDeleted    *array.BooleanBuilder
-	properties   *array.BinaryBuilder
-	createdAt    *array.TimestampBuilder
-	isIdentified *array.BooleanBuilder
+	team         *ColumnBuilder
+	person       *ColumnBuilder
+	distinctID   *ColumnBuilder
+	version      *ColumnBuilder
+	isDeleted    *ColumnBuilder
+	properties   *ColumnBuilder
+	createdAt    *ColumnBuilder
+	isIdentified *ColumnBuilder
 
 	json    bool
 	scratch []byte // holds a mended document until a builder has copied it
@@ -27,22 +22,19 @@ type ChangeAppender struct {
 // Schema of ChangeColumns; it panics if it is another one. json says that the
 // persons table's properties column has the type JSON, so that only what that can
 // hold is appended. Records may be cut from b between appends.
-func NewChangeAppender(b *array.RecordBuilder, json bool) *ChangeAppender {
-	if n := len(ChangeColumns()); len(b.Fields()) != n {
-		panic(fmt.Sprintf("model: builder has %d columns; want the %d of changes", len(b.Fields()), n))
-	}
-	text := func(i int) *array.BinaryBuilder { // a StringBuilder's own Append wants a string
-		return b.Field(i).(*array.StringBuilder).BinaryBuilder
+func NewChangeAppender(b *Builder, json bool) *ChangeAppender {
+	if n := len(ChangeColumns()); b.Columns() != n {
+		panic(fmt.Sprintf("model: builder has %d columns; want the %d of changes", b.Columns(), n))
 	}
 	return &ChangeAppender{
-		team:         b.Field(0).(*array.Int64Builder),
-		person:       text(1),
-		distinctID:   text(2),
-		version:      b.Field(3).(*array.Int64Builder),
-		isDeleted:    b.Field(4).(*array.BooleanBuilder),
-		properties:   text(5),
-		createdAt:    b.Field(6).(*array.TimestampBuilder),
-		isIdentified: b.Field(7).(*array.BooleanBuilder),
+		team:         b.Column(0),
+		person:       b.Column(1),
+		distinctID:   b.Column(2),
+		version:      b.Column(3),
+		isDeleted:    b.Column(4),
+		properties:   b.Column(5),
+		createdAt:    b.Column(6),
+		isIdentified: b.Column(7),
 		json:         json,
 	}
 }
@@ -51,21 +43,21 @@ func NewChangeAppender(b *array.RecordBuilder, json bool) *ChangeAppender {
 // replaced by NULL because a JSON column cannot hold them: if so, the caller keeps
 // the raw message, so that nothing is lost. All values are copied.
 func (a *ChangeAppender) Append(c *Change) (withheld bool) {
-	a.team.Append(c.TeamID)
-	a.person.Append(c.PersonID)
-	a.version.Append(c.Version)
-	a.isDeleted.Append(c.IsDeleted)
+	a.team.AppendInt(c.TeamID)
+	a.person.AppendText(c.PersonID)
+	a.version.AppendInt(c.Version)
+	a.isDeleted.AppendBool(c.IsDeleted)
 	if c.DistinctID != nil {
-		a.distinctID.Append(c.DistinctID)
+		a.distinctID.AppendText(c.DistinctID)
 		a.properties.AppendNull()
 		a.createdAt.AppendNull()
 		a.isIdentified.AppendNull()
 		return false
 	}
 	a.distinctID.AppendNull()
-	a.isIdentified.Append(c.IsIdentified)
+	a.isIdentified.AppendBool(c.IsIdentified)
 	if c.HasCreatedAt {
-		a.createdAt.Append(arrow.Timestamp(c.CreatedAt))
+		a.createdAt.AppendInt(c.CreatedAt)
 	} else {
 		a.createdAt.AppendNull()
 	}
@@ -81,9 +73,9 @@ func (a *ChangeAppender) appendProperties(c *Change) (withheld bool) {
 		return true
 	case a.json && c.mend:
 		a.scratch = AppendLoadable(a.scratch[:0], c.Properties)
-		a.properties.Append(a.scratch)
+		a.properties.AppendText(a.scratch)
 	default:
-		a.properties.Append(c.Properties)
+		a.properties.AppendText(c.Properties)
 	}
 	return false
 }

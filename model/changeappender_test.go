@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -21,10 +20,9 @@ func changeSchema() *arrow.Schema {
 
 // appendedChanges decodes the messages with their kinds and returns the record of
 // their rows, which the caller releases, and which of them had properties withheld.
-func appendedChanges(t *testing.T, pool memory.Allocator, json bool, kinds []changeKind, messages [][]byte) (rec arrow.Record, withheld []bool) {
+func appendedChanges(t *testing.T, json bool, kinds []changeKind, messages [][]byte) (rec arrow.Record, withheld []bool) {
 	t.Helper()
-	b := array.NewRecordBuilder(pool, changeSchema())
-	defer b.Release()
+	b := NewBuilder(changeSchema())
 	a, d := NewChangeAppender(b, json), NewDecoder(0)
 	for i, m := range messages {
 		var c Change
@@ -37,9 +35,7 @@ func appendedChanges(t *testing.T, pool memory.Allocator, json bool, kinds []cha
 // changeRow returns the row of a message by column name, NULLs left out.
 func changeRow(t *testing.T, json bool, k changeKind, message string) (row map[string]string, withheld bool) {
 	t.Helper()
-	pool := memory.NewCheckedAllocator(memory.DefaultAllocator)
-	defer pool.AssertSize(t, 0)
-	rec, held := appendedChanges(t, pool, json, []changeKind{k}, [][]byte{[]byte(message)})
+	rec, held := appendedChanges(t, json, []changeKind{k}, [][]byte{[]byte(message)})
 	defer rec.Release()
 	return rowOf(rec, 0), held[0]
 }
@@ -75,15 +71,13 @@ func TestChangeAppend_VersionsAreExact(t *testing.T) {
 
 // Rows equal what the oracle makes of the messages, read back from the record.
 func TestChangeAppend_RecordsHoldWhatMessagesSay(t *testing.T) {
-	pool := memory.NewCheckedAllocator(memory.DefaultAllocator)
-	defer pool.AssertSize(t, 0)
 	var kinds []changeKind
 	var messages [][]byte
 	persons, mappings := personRecords(7, 300, 600), mappingRecords(7, 300)
 	for i := range persons {
 		kinds, messages = append(kinds, personKind(), mappingKind()), append(messages, persons[i], mappings[i])
 	}
-	rec, _ := appendedChanges(t, pool, true, kinds, messages)
+	rec, _ := appendedChanges(t, true, kinds, messages)
 	defer rec.Release()
 	require.EqualValues(t, len(messages), rec.NumRows())
 	for i, m := range messages {
@@ -150,14 +144,12 @@ func TestChangeAppend_NastyProperties(t *testing.T) {
 }
 
 func TestChangeAppend_NoRowIsSeenInTheNext(t *testing.T) {
-	pool := memory.NewCheckedAllocator(memory.DefaultAllocator)
-	defer pool.AssertSize(t, 0)
 	var kinds []changeKind
 	var messages [][]byte
 	for _, text := range []string{`[`, `["\ud83d"]`, `["a"]`, `[null,"\ude00"]`, `[1e999]`, `{}`} {
 		kinds, messages = append(kinds, personKind()), append(messages, []byte(withPerson(`"properties":`+escaped(text))))
 	}
-	rec, withheld := appendedChanges(t, pool, true, kinds, messages)
+	rec, withheld := appendedChanges(t, true, kinds, messages)
 	defer rec.Release()
 	require.Equal(t, []bool{true, false, false, false, true, false}, withheld)
 	for i, want := range []string{"", `["\ufffd"]`, `["a"]`, `[null,"\ufffd"]`, "", `{}`} {
@@ -166,8 +158,7 @@ func TestChangeAppend_NoRowIsSeenInTheNext(t *testing.T) {
 }
 
 func TestChangeAppend_CopiesAndGoesOnAfterARecordIsCut(t *testing.T) {
-	b := array.NewRecordBuilder(memory.DefaultAllocator, changeSchema())
-	defer b.Release()
+	b := NewBuilder(changeSchema())
 	a, d := NewChangeAppender(b, false), NewDecoder(0)
 	for range 3 {
 		var c Change
@@ -185,7 +176,6 @@ func TestChangeAppend_CopiesAndGoesOnAfterARecordIsCut(t *testing.T) {
 }
 
 func TestNewChangeAppender_PanicsOnForeignColumns(t *testing.T) {
-	b := array.NewRecordBuilder(memory.DefaultAllocator, Schema(selected(false)))
-	defer b.Release()
+	b := NewBuilder(Schema(selected(false)))
 	require.PanicsWithValue(t, "model: builder has 22 columns; want the 8 of changes", func() { NewChangeAppender(b, false) })
 }

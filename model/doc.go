@@ -5,12 +5,12 @@
 //
 //	d := model.NewDecoder(maxBytes)               // one per goroutine
 //	err := d.Decode(record.Value, &event)         // nil or a *Reject
-//	withheld := appender.Append(&event, &src, now) // into the builders of one table
+//	withheld := appender.Append(&event, &src, now) // into the Builder of one table
 //
 // A [Decoder] owns the memory its events point to, so an [Event] is good until
-// the decoder's next use. An [EventAppender] copies it into Arrow builders, for
-// the columns that were [Selected] for a table. A [Reject] says why a message is
-// no row; its [Reason] is a metric label.
+// the decoder's next use. An [EventAppender] copies it into a [Builder], for the
+// columns that were [Selected] for a table, and that makes Arrow records. A
+// [Reject] says why a message is no row; its [Reason] is a metric label.
 //
 // # Persons
 //

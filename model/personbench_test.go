@@ -3,8 +3,6 @@ package model
 import (
 	"testing"
 
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/stretchr/testify/require"
 )
 
@@ -46,8 +44,7 @@ func BenchmarkAppendChange(b *testing.B) {
 		require.NoError(b, NewDecoder(0).DecodePerson(m, &changes[i]))
 		size += changes[i].Size()
 	}
-	builder := array.NewRecordBuilder(memory.DefaultAllocator, changeSchema())
-	defer builder.Release()
+	builder := NewBuilder(changeSchema())
 	a := NewChangeAppender(builder, true)
 	b.SetBytes(int64(size / len(changes)))
 	b.ReportAllocs()

@@ -7,10 +7,11 @@ import (
 )
 
 // joinSQL selects the rows that the touched keys should have, with the columns that the table has, and in any case
-// is_deleted and known: whether the mapping's person is there yet. Each state is read once, and the states of other teams
-// not at all.
+// is_deleted, what it is made of, and known: whether the mapping's person is there yet. Each state is read once, and the
+// states of other teams not at all.
 func joinSQL(t batch.Target) string {
-	columns := []string{"p.person_id IS NOT NULL AS known", "m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted"}
+	columns := []string{"p.person_id IS NOT NULL AS known", "m.deleted AS mapping_deleted", "IFNULL(p.deleted, FALSE) AS person_deleted",
+		"m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted"}
 	for _, c := range t.Columns {
 		if value := joinedColumn(c); value != "" {
 			columns = append(columns, value)

@@ -143,8 +143,13 @@ func personsSQL(t batch.Target) (string, error) {
 			person = append(person, name)
 		}
 	}
-	both := intersect(all, "`is_deleted`", "`"+ingestedColumn+"`")
-	mapping := []string{"`person_distinct_id_version`"}
+	ingested, mapping := intersect(all, "`"+ingestedColumn+"`"), []string{"`person_distinct_id_version`"}
+	deleted := func(value string) (set []string) {
+		for _, column := range intersect(all, "`is_deleted`") {
+			set = append(set, column+" = "+value)
+		}
+		return set
+	}
 	insert, remove := "WHEN NOT MATCHED AND s.known THEN", ""
 	if t.RemoveDeleted {
 		insert, remove = "WHEN NOT MATCHED AND s.known AND NOT s.is_deleted THEN", removeSQL
@@ -155,11 +160,11 @@ USING (
 ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND t.team_id BETWEEN @first_team AND @last_team
 WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND ` + newerMapping + ` THEN DELETE
 ` + remove + `WHEN MATCHED AND ` + newerMapping + ` AND (t.person_id IS DISTINCT FROM s.person_id OR ` + newerPerson + `) THEN UPDATE SET
-  ` + assign(append([]string{"`person_id`"}, mapping...), person, both) + `
+  ` + assign(deleted("s.is_deleted"), []string{"`person_id`"}, mapping, person, ingested) + `
 WHEN MATCHED AND ` + newerMapping + ` THEN UPDATE SET
-  ` + assign(mapping, both) + `
+  ` + assign(deleted(keptPersonDeleted), mapping, ingested) + `
 WHEN MATCHED AND t.person_id = s.person_id AND ` + newerPerson + ` THEN UPDATE SET
-  ` + assign(person, both) + `
+  ` + assign(deleted(keptMappingDeleted), person, ingested) + `
 ` + insert + `
   INSERT (` + strings.Join(all, ", ") + `)
   VALUES (s.` + strings.Join(all, ", s.") + `);
@@ -169,10 +174,18 @@ WHEN MATCHED AND t.person_id = s.person_id AND ` + newerPerson + ` THEN UPDATE S
 const (
 	newerMapping = "IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1)"
 	newerPerson  = "IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1)"
-	// removeSQL deletes the rows of deleted persons, unless the table knows something newer.
-	removeSQL = `WHEN MATCHED AND s.is_deleted
-  AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1)
-  AND (t.person_id IS DISTINCT FROM s.person_id OR IFNULL(t.person_version, -1) <= IFNULL(s.person_version, -1)) THEN DELETE
+
+	// Of a row that keeps one side, because the table's is newer, is_deleted is made of that side as far as it is known.
+	// What is said of a newer person, or of one that has not come yet, is in the row; of a newer mapping nothing is known,
+	// and the one in the state is not true any more.
+	keptPersonDeleted  = "s.mapping_deleted OR IF(IFNULL(t.person_version, -1) <= s.person_version, s.person_deleted, IFNULL(t.is_deleted, FALSE))"
+	keptMappingDeleted = "s.person_deleted OR s.mapping_deleted AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1)"
+
+	// removeSQL deletes the rows of deleted mappings and of deleted persons, unless the table knows something newer of
+	// just that.
+	removeSQL = `WHEN MATCHED AND s.mapping_deleted AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1) THEN DELETE
+WHEN MATCHED AND s.person_deleted AND (t.person_id = s.person_id AND IFNULL(t.person_version, -1) <= IFNULL(s.person_version, -1)
+  OR t.person_id IS DISTINCT FROM s.person_id AND ` + newerMapping + `) THEN DELETE
 `
 )
 
@@ -194,9 +207,9 @@ func intersect(columns []string, wanted ...string) (found []string) {
 	return found
 }
 
-func assign(lists ...[]string) string {
-	var sets []string
-	for _, column := range slices.Concat(lists...) {
+// assign sets columns to the source's values, behind what is set already.
+func assign(sets []string, columns ...[]string) string {
+	for _, column := range slices.Concat(columns...) {
 		sets = append(sets, column+" = s."+column)
 	}
 	return strings.Join(sets, ", ")

@@ -39,6 +39,8 @@ MERGE `acme-prod.posthog.persons` AS t
 USING (
   SELECT
     p.person_id IS NOT NULL AS known,
+    m.deleted AS mapping_deleted,
+    IFNULL(p.deleted, FALSE) AS person_deleted,
     m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted,
     m.team_id,
     m.distinct_id,
@@ -66,11 +68,11 @@ USING (
 ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND t.team_id BETWEEN @first_team AND @last_team
 WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) THEN DELETE
 WHEN MATCHED AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) AND (t.person_id IS DISTINCT FROM s.person_id OR IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1)) THEN UPDATE SET
-  `person_id` = s.`person_id`, `person_distinct_id_version` = s.`person_distinct_id_version`, `properties` = s.`properties`, `person_version` = s.`person_version`, `created_at` = s.`created_at`, `is_deleted` = s.`is_deleted`
+  `is_deleted` = s.is_deleted, `person_id` = s.`person_id`, `person_distinct_id_version` = s.`person_distinct_id_version`, `properties` = s.`properties`, `person_version` = s.`person_version`, `created_at` = s.`created_at`
 WHEN MATCHED AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) THEN UPDATE SET
-  `person_distinct_id_version` = s.`person_distinct_id_version`, `is_deleted` = s.`is_deleted`
+  `is_deleted` = s.mapping_deleted OR IF(IFNULL(t.person_version, -1) <= s.person_version, s.person_deleted, IFNULL(t.is_deleted, FALSE)), `person_distinct_id_version` = s.`person_distinct_id_version`
 WHEN MATCHED AND t.person_id = s.person_id AND IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1) THEN UPDATE SET
-  `properties` = s.`properties`, `person_version` = s.`person_version`, `created_at` = s.`created_at`, `is_deleted` = s.`is_deleted`
+  `is_deleted` = s.person_deleted OR s.mapping_deleted AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1), `properties` = s.`properties`, `person_version` = s.`person_version`, `created_at` = s.`created_at`
 WHEN NOT MATCHED AND s.known THEN
   INSERT (`team_id`, `distinct_id`, `person_id`, `properties`, `person_distinct_id_version`, `person_version`, `created_at`, `is_deleted`)
   VALUES (s.`team_id`, s.`distinct_id`, s.`person_id`, s.`properties`, s.`person_distinct_id_version`, s.`person_version`, s.`created_at`, s.`is_deleted`);

@@ -39,6 +39,8 @@ MERGE `acme-prod.posthog.persons` AS t
 USING (
   SELECT
     p.person_id IS NOT NULL AS known,
+    m.deleted AS mapping_deleted,
+    IFNULL(p.deleted, FALSE) AS person_deleted,
     m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted,
     m.team_id,
     m.distinct_id,

@@ -39,6 +39,8 @@ MERGE `acme-prod.posthog.persons` AS t
 USING (
   SELECT
     p.person_id IS NOT NULL AS known,
+    m.deleted AS mapping_deleted,
+    IFNULL(p.deleted, FALSE) AS person_deleted,
     m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted,
     m.team_id,
     m.distinct_id,
@@ -63,9 +65,9 @@ USING (
 ) AS s
 ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND t.team_id BETWEEN @first_team AND @last_team
 WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) THEN DELETE
-WHEN MATCHED AND s.is_deleted
-  AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1)
-  AND (t.person_id IS DISTINCT FROM s.person_id OR IFNULL(t.person_version, -1) <= IFNULL(s.person_version, -1)) THEN DELETE
+WHEN MATCHED AND s.mapping_deleted AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1) THEN DELETE
+WHEN MATCHED AND s.person_deleted AND (t.person_id = s.person_id AND IFNULL(t.person_version, -1) <= IFNULL(s.person_version, -1)
+  OR t.person_id IS DISTINCT FROM s.person_id AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1)) THEN DELETE
 WHEN MATCHED AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) AND (t.person_id IS DISTINCT FROM s.person_id OR IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1)) THEN UPDATE SET
   `person_id` = s.`person_id`, `person_distinct_id_version` = s.`person_distinct_id_version`, `person_version` = s.`person_version`
 WHEN MATCHED AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) THEN UPDATE SET

@@ -23,7 +23,13 @@ func (p *people) merge(m *batch.Manifest, pours ...[]message) error {
 		}
 	}
 	p.expect(m.IngestedAt, pours...)
-	if p.verbatim {
+	switch {
+	case p.countOnly:
+		if n := p.scalar("SELECT COUNT(*) FROM " + p.sql()); n != int64(len(p.rows)) {
+			return fmt.Errorf("%s: %v rows; want %d", p.variant, n, len(p.rows))
+		}
+		return nil
+	case p.verbatim:
 		return p.verify()
 	}
 	return p.compare()

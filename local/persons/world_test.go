@@ -122,13 +122,14 @@ const allColumns = "team_id INT64, distinct_id STRING, person_id STRING, propert
 type people struct {
 	*world
 	variant
-	name     string
-	resolved destination.ResolvedTable
-	merger   *merge.Merger
-	fold     *verify.PersonsFold
-	rows     map[verify.PersonKey]verify.PersonRow // that should be there
-	written  map[verify.PersonKey]time.Time        // when they should have been
-	verbatim bool                                  // messages are PostHog's, with documents that read differently as STRING and as JSON
+	name      string
+	resolved  destination.ResolvedTable
+	merger    *merge.Merger
+	fold      *verify.PersonsFold
+	rows      map[verify.PersonKey]verify.PersonRow // that should be there
+	written   map[verify.PersonKey]time.Time        // when they should have been
+	countOnly bool                                  // compares the number of rows only
+	verbatim  bool                                  // messages are PostHog's, with documents that read differently as STRING and as JSON
 }
 
 // people makes a table with all columns.

@@ -2,7 +2,6 @@ package loader
 
 import (
 	"context"
-	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -15,7 +14,7 @@ type Parts struct {
 	store ObjectStore
 	codec compress.Compression
 
-	encoders sync.Pool // of *encoder
+	encoders idle[*encoder]
 }
 
 // NewParts returns a writer into store.
@@ -33,11 +32,11 @@ func NewParts(cfg Config, store ObjectStore) (*Parts, error) {
 // Encode returns the Parquet file of the records, which all have the schema. It keeps nothing of them; the caller owns
 // the bytes. It is apart from [Parts.Store] so that the records' memory is free while the bytes are on their way.
 func (p *Parts) Encode(schema *arrow.Schema, recs []arrow.Record) ([]byte, error) {
-	e, _ := p.encoders.Get().(*encoder)
-	if e == nil {
+	e, ok := p.encoders.take()
+	if !ok {
 		e = &encoder{page: make([]byte, 0, pageBytes+pageBytes/16)}
 	}
-	defer p.encoders.Put(e)
+	defer p.encoders.put(e)
 	return e.encode(schema, recs, p.codec)
 }
 

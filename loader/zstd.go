@@ -27,7 +27,7 @@ var registerZstd = sync.OnceValue(func() error {
 // pooledZstd compresses at zstdLevel with encoders that are used again, and leaves the rest to the original codec.
 type pooledZstd struct {
 	compress.Codec
-	encoders sync.Pool // of *zstd.Encoder
+	encoders idle[*zstd.Encoder]
 }
 
 // EncodeLevel implements [compress.Codec]. An encoder starts every call afresh, so the bytes depend on src only.
@@ -35,18 +35,19 @@ func (p *pooledZstd) EncodeLevel(dst, src []byte, level int) []byte {
 	if level != zstdLevel {
 		return p.Codec.EncodeLevel(dst, src, level)
 	}
-	enc, _ := p.encoders.Get().(*zstd.Encoder)
-	if enc == nil {
+	enc, ok := p.encoders.take()
+	if !ok {
 		enc = newEncoder()
 	}
-	defer p.encoders.Put(enc)
+	defer p.encoders.put(enc)
 	return enc.EncodeAll(src, dst[:0])
 }
 
 // newEncoder makes an encoder for pages: one goroutine each, and a frame even for an empty page, as the original does.
+// With lower memory it has room for a window, which is a page, and not for two.
 func newEncoder() *zstd.Encoder {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(zstdLevel)),
-		zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+		zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(fmt.Sprintf("zstd encoder with constant options: %v", err)) // the options do not depend on input
 	}

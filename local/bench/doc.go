@@ -7,6 +7,7 @@
 //	go run ./local/bench --idle 10s             with nothing to do
 //	go run ./local/bench --boundary out.svg     from a period's end to its load job
 //	go run ./local/bench --flamegraph out.svg   where CPU time goes, as a picture
+//	go run ./local/bench --merge                a merge of persons, and what it would cost
 //
 // A variant is a topic of events of one size, in batches of one codec, of a number of teams whose sizes follow Zipf's
 // law. For every variant a broker is started in a process of its own, filled by the generator, and then read three

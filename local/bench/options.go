@@ -69,6 +69,9 @@ type options struct {
 	idle     time.Duration
 	boundary string
 	flames   string
+	merge    bool
+
+	rows, changes int // with merge
 
 	period  time.Duration // with boundary
 	volumes []uint64      // with boundary
@@ -106,6 +109,9 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 	fs.DurationVar(&o.period, "period", 20*time.Second, "with --boundary: TIDEMARK_PERIOD")
 	volumes := fs.String("volumes", "25000,50000,100000,200000,400000", "with --boundary: messages in each of the periods")
 	fs.StringVar(&o.flames, "flamegraph", "", "profile tidemark, instead, and draw its CPU time into this SVG file")
+	fs.BoolVar(&o.merge, "merge", false, "measure a merge of persons, instead, and what BigQuery would bill for it")
+	fs.IntVar(&o.rows, "rows", 10_000_000, "with --merge: rows in the persons table, of half as many persons")
+	fs.IntVar(&o.changes, "changes", 1_000_000, "with --merge: keys that are changed")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -154,6 +160,8 @@ func (o *options) complete(only string, rest []string) error {
 	fault(len(o.variants) > 0, "--only %s matches nothing; want one of %s", only, strings.Join(names, ", "))
 	fault(o.records >= 1000, "--records is %d; want 1000 or more", o.records)
 	fault(o.count >= 1, "--count is %d; want 1 or more", o.count)
+	fault(o.rows >= 100 && o.rows%(2*mergeTeams) == 0, "--rows is %d; want a multiple of %d", o.rows, 2*mergeTeams)
+	fault(o.changes >= 10 && o.changes <= o.rows/2, "--changes is %d; want 10 up to half of --rows", o.changes)
 	fault(o.period >= 2*time.Second && 24*time.Hour%max(o.period, 1) == 0, "--period is %s; want a divisor of 24h from 2s on", o.period)
 	fault(o.partitions >= 1 && o.partitions <= 1000, "--partitions is %d; want 1 to 1000", o.partitions)
 	return errors.Join(errs...)

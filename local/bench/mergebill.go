@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+
+	"tidemark/local/stack"
+)
+
+// sizes are the logical bytes of tables, column by column as BigQuery counts them: 8 for INT64 and TIMESTAMP, 1 for BOOL,
+// 2 and the length in UTF-8 for STRING, nothing for NULL
+// (cloud.google.com/bigquery/pricing#data, 2026-08).
+type sizes struct {
+	personState, mappingState, persons int64
+	stage                              int64 // all columns of all changes
+	stageMappings                      int64 // the columns that mappings have, of all changes
+	stageKeys                          int64 // team, person and distinct id of all changes
+}
+
+const (
+	personFixed  = 8 + 8 + 1 + 8 + 1 // team_id, version, is_deleted, created_at, is_identified
+	mappingFixed = 8 + 8 + 1         // team_id, version, is_deleted
+	rowFixed     = 8 + 8 + 8 + 8 + 1 // team_id, two versions, created_at, is_deleted
+)
+
+// readSizes measures the tables. What was changed last has version 1.
+func readSizes(ctx context.Context, client *bigquery.Client) (s sizes, err error) {
+	text := func(column string) string { return "IF(" + column + " IS NULL, 0, 2 + BYTE_LENGTH(" + column + "))" }
+	of := func(table string) string { return "FROM `" + stack.Project + "." + stack.Dataset + "." + table + "`" }
+	row := fmt.Sprintf("%d + %s + %s", personFixed, text("person_id"), text("properties"))
+	var changedPersons, changedMappings, personKeys, mappingKeys, personCount int64
+	err = errors.Join(
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s, 0)), COUNTIF(version = 1) %s",
+			row, text("person_id"), of(stack.PersonsTable+"_person_state")), &s.personState, &changedPersons, &personKeys, &personCount))
+	row = fmt.Sprintf("%d + %s + %s", mappingFixed, text("person_id"), text("distinct_id"))
+	err = errors.Join(err,
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s + %s, 0)) %s",
+			row, text("person_id"), text("distinct_id"), of(stack.PersonsTable+"_distinct_id_state")), &s.mappingState, &changedMappings, &mappingKeys),
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%d + %s + %s + %s) %s", rowFixed, text("person_id"), text("distinct_id"), text("properties"), of(stack.PersonsTable)), &s.persons))
+	s.stage, s.stageKeys = changedPersons+changedMappings, personKeys+mappingKeys
+	s.stageMappings = changedMappings + personKeys + 9*personCount // version and is_deleted of the persons among them
+	return s, err
+}
+
+// scan reads the only row of a query.
+func scan(ctx context.Context, client *bigquery.Client, sql string, into ...*int64) error {
+	it, err := client.Query(sql).Read(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", sql, err)
+	}
+	var values []bigquery.Value
+	if err := it.Next(&values); err != nil {
+		return fmt.Errorf("%s: %w", sql, err)
+	}
+	for i, v := range values {
+		n, ok := v.(int64)
+		if !ok {
+			return fmt.Errorf("%s: column %d is %T; want int64", sql, i, v)
+		}
+		*into[i] = n
+	}
+	return nil
+}
+
+const (
+	minBilled    = 10 << 20 // per table that a statement references
+	dollarPerTiB = 6.25     // on demand, US, 2026-08
+)
+
+// charge is what one statement of the script is billed for: q, the columns that it reads, and t, the table that it changes.
+type charge struct {
+	statement string
+	q, t      int64
+}
+
+func (c charge) bytes() int64 { return c.q + c.t }
+
+// billOf applies BigQuery's formula for DML on demand to the script: q + t, where t is all of a table that has no
+// partitions (cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#calculate_bytes_processed_by_dml, 2026-08).
+// It knows no clustering, which makes it less.
+func billOf(s sizes) []charge {
+	least := func(n int64) int64 { return max(n, minBilled) }
+	return []charge{
+		{"two ASSERTs", 2 * minBilled, 0},
+		{"UPDATE of the fence", 0, minBilled},
+		{"MERGE into the state of persons", least(s.stage), least(s.personState)},
+		{"MERGE into the state of distinct ids", least(s.stageMappings), least(s.mappingState)},
+		{"MERGE into persons", least(s.stageKeys) + least(s.personState) + least(s.mappingState), least(s.persons)},
+	}
+}
+
+// mergeResult is the measured merge.
+type mergeResult struct {
+	rows        int
+	changes     int64
+	load, merge time.Duration
+	measurement measurement
+}
+
+func (r mergeResult) print(out io.Writer, bill []charge) error {
+	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+	fmt.Fprintf(out, "%d changes merged into %d rows in the embedded BigQuery: %s to load the stage, %s for the script (%.0f changes/s), %s of CPU; peak RSS of everything %d MiB\n\n",
+		r.changes, r.rows, seconds(r.load), seconds(r.merge), float64(r.changes)/r.merge.Seconds(), seconds(r.measurement.CPU), r.measurement.PeakBytes>>20)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "read (q), MiB\tchanged (t), MiB\tbilled, MiB\t  statement")
+	var total int64
+	for _, c := range bill {
+		total += c.bytes()
+		fmt.Fprintf(w, "%d\t%d\t%d\t  %s\n", c.q>>20, c.t>>20, c.bytes()>>20, c.statement)
+	}
+	fmt.Fprintf(w, "\t\t%d\t  all\n", total>>20)
+	price := float64(total) / (1 << 40) * dollarPerTiB
+	fmt.Fprintf(w, "\nat $%.2f/TiB: $%.3f a merge, $%.0f a month with one an hour, $%.0f with one every 5 minutes; clustering makes it less\n",
+		dollarPerTiB, price, price*24*30, price*12*24*30)
+	return w.Flush()
+}

@@ -86,10 +86,11 @@ chaos: kafka ## kill replicas and Apache Kafka at random: make chaos KILLS=1000 
 	KILLS=$(KILLS) SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestChaos ./local/realkafka
 
 .PHONY: bench
-bench: ## measure Kafka to uploaded Parquet next to two ceilings, by cores, and idle (three minutes on two cores)
+bench: ## measure Kafka to uploaded Parquet next to two ceilings, by cores, idle, and a merge (six minutes on two cores, 8 GB)
 	go run ./local/bench
 	go run ./local/bench --cores
 	go run ./local/bench --idle 10s
+	go run ./local/bench --merge --memory 512MiB
 
 .PHONY: boundary
 boundary: ## measure and draw the time from a period's end to its load job (two minutes)

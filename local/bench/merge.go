@@ -15,6 +15,7 @@ import (
 	"tidemark/buffer"
 	"tidemark/destination"
 	"tidemark/loader"
+	"tidemark/local/bigquery"
 	"tidemark/local/stack"
 	"tidemark/merge"
 	"tidemark/warehouse"
@@ -27,6 +28,8 @@ const (
 	seedBatch = 1_000_000
 	// mergePoll is how many messages are appended at a time.
 	mergePoll = 10_000
+	// mergeMemory is what the embedded BigQuery may take: it keeps what a transaction changes in memory.
+	mergeMemory = "12GB"
 )
 
 // merging is tidemark's way from messages to the persons table, without Kafka.
@@ -46,7 +49,8 @@ func measureMerge(ctx context.Context, opts options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := stack.Start(ctx, stack.Config{Models: destination.PersonsModel, Brokers: []string{"none"}, Dir: dir, NoTable: true})
+	s, err := stack.Start(ctx, stack.Config{Models: destination.PersonsModel, Brokers: []string{"none"}, Dir: dir, NoTable: true,
+		BigQuery: bigquery.Config{MemoryLimit: mergeMemory}})
 	if err != nil {
 		return err
 	}

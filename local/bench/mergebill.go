@@ -105,8 +105,8 @@ type mergeResult struct {
 
 func (r mergeResult) print(out io.Writer, bill []charge) error {
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-	fmt.Fprintf(out, "%d changes merged into %d rows in the embedded BigQuery: %s to load the stage, %s for the script (%.0f changes/s), %s of CPU; peak RSS of everything %d MiB\n\n",
-		r.changes, r.rows, seconds(r.load), seconds(r.merge), float64(r.changes)/r.merge.Seconds(), seconds(r.measurement.CPU), r.measurement.PeakBytes>>20)
+	fmt.Fprintf(out, "%d changes merged into %d rows in the embedded BigQuery: %s to load the stage, %s for the script, %s in all (%.0f changes/s) and %s of CPU; peak RSS of everything %d MiB\n\n",
+		r.changes, r.rows, seconds(r.load), seconds(r.merge), seconds(r.measurement.Wall), r.measurement.rate(), seconds(r.measurement.CPU), r.measurement.PeakBytes>>20)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "read (q), MiB\tchanged (t), MiB\tbilled, MiB\t  statement")
 	var total int64

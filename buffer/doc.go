@@ -13,9 +13,8 @@
 // never wait for memory, so waiting always ends, unless nothing is left to hand over: then a batch is [Batch.Full].
 // [Batch.Append] does not wait either (a rebalance may be waiting for it); what one call adds comes on top.
 //
-// The process takes more than the budget: what the garbage collector has not freed yet, encoders, fetched records.
-// Measured with 2.6 KB events, 100 to 1,000 teams, two cores: 0.8 GB with 256 MiB and 1.9 GB with 1 GiB at GOGC=100; 0.6 GB
-// and 1.5 GB at GOGC=50, for 5 to 10 % more CPU.
+// The process takes more than the budget: what the garbage collector has not freed yet, encoders, fetched records. Go's
+// memory limit, which package service sets from the budget, bounds it; docs/performance.md has figures.
 //
 // Rows of teams that are small when memory gets short share parts, named as those of team 0, and so do the tails of very
 // many teams: otherwise ten thousand teams would fill a load job's list of parts every few seconds.

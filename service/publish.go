@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
@@ -75,7 +76,7 @@ func (p *publisher) run(ctx context.Context) error {
 	}
 }
 
-// publish updates the rows of the tables for which there is something new.
+// publish updates the rows of the tables for which there is something new. A table that fails does not hold up the others.
 func (p *publisher) publish(ctx context.Context) error {
 	complete, err := p.complete(ctx)
 	if err != nil {
@@ -84,6 +85,7 @@ func (p *publisher) publish(ctx context.Context) error {
 	p.mu.Lock()
 	last := maps.Clone(p.last)
 	p.mu.Unlock()
+	var errs []error
 	for _, t := range p.targets() {
 		through := earliestOf(complete, p.topics[t.Model])
 		m, name := last[t.String()], t.String()
@@ -94,12 +96,13 @@ func (p *publisher) publish(ctx context.Context) error {
 			m = nil // the merge itself has written its batch
 		}
 		if err := p.status.Publish(ctx, t, through, m); err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		p.published[name] = through
 		p.done(name, last[name])
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // done forgets a batch that is published, unless a newer one has taken its place.

@@ -60,10 +60,19 @@ func (w *world) cancelled() map[string]bool {
 	}
 }
 
-// stable is a condition to wait for: that the group has so many members and is not rebalancing.
+// stable is a condition to wait for: that the group has so many members, is not rebalancing, and has given partitions to
+// each. While it hands partitions over, the new members have none yet.
 func (w *world) stable(members int) func() bool {
 	return func() bool {
 		groups, err := w.admin.DescribeGroups(w.Context(), "tidemark")
-		return err == nil && groups["tidemark"].State == "Stable" && len(groups["tidemark"].Members) == members
+		if err != nil || groups["tidemark"].State != "Stable" || len(groups["tidemark"].Members) != members {
+			return false
+		}
+		for _, m := range groups["tidemark"].Members {
+			if assigned, ok := m.Assigned.AsConsumer(); !ok || len(assigned.Topics) == 0 {
+				return false
+			}
+		}
+		return true
 	}
 }

@@ -34,7 +34,7 @@ func TestMerge_TablesHaveTheColumnsTheyHave(t *testing.T) {
 				if p.verbatim = true; name == "in capitals" {
 					p.countOnly = true // verify wants the names as tidemark writes them
 				}
-				require.NoError(t, p.run(someLanes(397)), name)
+				require.NoError(t, p.run(someLanes(997)), name)
 			}
 		})
 	}

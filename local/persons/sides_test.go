@@ -2,6 +2,7 @@ package persons
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func (m meeting) lane(team int64) lane {
 	batches := [][]message{messages(team, d), messages(team, p)}
 	switch m.arrival {
 	case 0:
-		batches = [][]message{messages(team, d, p)}
+		batches = [][]message{messages(team, d, p), messages(team, d, p)}
 	case 2:
 		batches[0], batches[1] = batches[1], batches[0]
 	}
@@ -138,7 +139,7 @@ func (p *people) meet(all []meeting) error {
 		}
 	}
 	for k := range steps(lanes) {
-		batch := p.seal(step(lanes, k)...)
+		batch := p.seal(slices.Concat(step(lanes, k)...))
 		if _, err := p.merger.Apply(p.Context(), batch, &batch.Tables[0]); err != nil {
 			return err
 		}

@@ -107,7 +107,9 @@ func TestMerge_ReplicasAtTheSameTimeAreTheFold(t *testing.T) {
 				t.Logf("seed %d", seed)
 				r := rand.New(rand.NewPCG(seed, 3))
 				p := newWorld(t, func(c *bigquery.Config) { c.Running = 20 * time.Millisecond }).people(variant{deletes: deletes, json: seed%2 == 0})
-				again := p.faults.OnJob(bigquery.JobRule{Count: -1, When: func(c bigquery.JobCall) bool { return strings.Contains(c.JobID, "_merge-g") && !strings.HasSuffix(c.JobID, "-g1") }})
+				again := p.faults.OnJob(bigquery.JobRule{Count: -1, When: func(c bigquery.JobCall) bool {
+					return strings.Contains(c.JobID, "_merge-g") && !strings.HasSuffix(c.JobID, "-g1")
+				}})
 				lanes := denseLanes(r, 600)
 				shares := make([][]*batch.Manifest, 3)
 				for k := range steps(lanes) {

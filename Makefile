@@ -68,6 +68,11 @@ crash: ## run SEEDS random crash runs of the driver in virtual time
 scripts: ## run SCRIPTS random scripts of faults and kills over real clients and processes
 	E2E_SEEDS=$(SCRIPTS) go test ./local/e2e -run '^TestCrash_Random' -timeout 0
 
+PERSONS ?= 20
+.PHONY: persons
+persons: ## merge PERSONS random sets of histories of persons, and all orders of the known ones in every variant
+	PERSONS_SEEDS=$(PERSONS) go test -count=1 -timeout 0 ./local/persons
+
 .PHONY: crash-matrix
 crash-matrix: ## regenerate docs/crash-matrix.md from real kills
 	go test ./local/e2e -run '^TestCrash_AtEveryPoint' -update

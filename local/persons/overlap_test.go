@@ -106,7 +106,7 @@ func TestMerge_ReplicasAtTheSameTimeAreTheFold(t *testing.T) {
 				t.Parallel()
 				t.Logf("seed %d", seed)
 				r := rand.New(rand.NewPCG(seed, 3))
-				p := newWorld(t, func(c *bigquery.Config) { c.Running = 20 * time.Millisecond }).people(variant{deletes: deletes, json: seed%2 == 0})
+				p := newWorld(t, func(c *bigquery.Config) { c.Running = 200 * time.Millisecond }).people(variant{deletes: deletes, json: seed%2 == 0})
 				again := p.faults.OnJob(bigquery.JobRule{Count: -1, When: func(c bigquery.JobCall) bool {
 					return strings.Contains(c.JobID, "_merge-g") && !strings.HasSuffix(c.JobID, "-g1")
 				}})

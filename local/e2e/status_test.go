@@ -162,3 +162,45 @@ func TestStatus_CanBeTurnedOff(t *testing.T) {
 	require.ElementsMatch(t, []string{stack.Table, stack.PersonsTable}, names, "what was there before")
 	w.requireExact()
 }
+
+// A publication that waits while another replica publishes a later instant takes nothing back.
+func TestStatus_ALatePublicationTakesNothingBack(t *testing.T) {
+	w := newWorld(t)
+	slow := w.start(nil)
+	w.eventually("published", func() bool { return !w.through(stack.Table).IsZero() })
+	release, id := make(chan struct{}), make(chan string, 1)
+	held := w.faults.OnJob(bigquery.JobRule{Fault: bigquery.JobFault{HoldPending: release}, When: func(c bigquery.JobCall) bool {
+		if !isJob(c.JobID, stack.Table, statusJob) {
+			return false
+		}
+		select {
+		case id <- c.JobID:
+		default: // not the first one, which is held
+		}
+		return true
+	}}).Hit()
+	<-held
+	since := time.Now()
+	other := w.start(nil)
+	w.eventually("the other one has published", func() bool { return w.through(stack.Table).After(since) })
+	other.HandOver()
+	before := w.through(stack.Table)
+	close(release)
+	w.awaitJob(t.Context(), <-id)
+	require.False(t, w.through(stack.Table).Before(before), "complete_through went back")
+	slow.HandOver()
+}
+
+// through is how far the status table says a table is complete; zero before it says so.
+func (w *world) through(table string) (at time.Time) {
+	w.Helper()
+	_, err := w.Client.Dataset(stack.Dataset).Table(stack.StatusTable).Metadata(w.Context())
+	if isNotFound(err) {
+		return at
+	}
+	require.NoError(w, err)
+	for _, row := range w.rows("SELECT complete_through FROM `" + stack.Project + "." + stack.Dataset + "." + stack.StatusTable + "` WHERE table_name = '" + table + "'") {
+		at, _ = row[0].(time.Time) // NULL before the first time
+	}
+	return at
+}

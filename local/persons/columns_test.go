@@ -25,6 +25,7 @@ func TestMerge_TablesHaveTheColumnsTheyHave(t *testing.T) {
 		"in capitals":            "IS_DELETED BOOL, Person_Version INT64, PERSON_ID STRING, Team_Id INT64, distinct_ID STRING, Person_Distinct_ID_Version INT64",
 		"with others":            "zone STRING, " + fmt.Sprintf(allColumns, "STRING") + ", `order` INT64, tags ARRAY<STRING>, score FLOAT64",
 	}
+	lanes := someLanes(997)
 	for _, deletes := range []verify.Deletes{verify.DeletesMark, verify.DeletesRemove} {
 		t.Run(string(deletes), func(t *testing.T) {
 			t.Parallel()
@@ -34,7 +35,7 @@ func TestMerge_TablesHaveTheColumnsTheyHave(t *testing.T) {
 				if p.verbatim = true; name == "in capitals" {
 					p.countOnly = true // verify wants the names as tidemark writes them
 				}
-				require.NoError(t, p.run(someLanes(997)), name)
+				require.NoError(t, p.run(lanes), name)
 			}
 		})
 	}

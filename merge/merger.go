@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"tidemark/batch"
 	"tidemark/model"
@@ -78,7 +79,7 @@ func (m *Merger) merge(ctx context.Context, t batch.Target, job batch.QueryJob) 
 	return result, err
 }
 
-// prepare sees to it that the side tables and the table's row in the status table are there.
+// prepare sees to it that the table's row in the status table is there, and the side tables with what the table knows.
 func (m *Merger) prepare(ctx context.Context, t batch.Target) error {
 	if err := m.status.Ensure(ctx, t); err != nil {
 		return err
@@ -86,10 +87,16 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) error {
 	if m.known(t) {
 		return nil
 	}
+	var made []time.Time
 	for _, side := range []Side{personState(t), mappingState(t)} {
-		if err := m.warehouse.CreateSide(ctx, t.Project, t.Dataset, side); err != nil {
+		created, err := createSide(ctx, m.warehouse, t, side)
+		if err != nil {
 			return err
 		}
+		made = append(made, created)
+	}
+	if err := m.seed(ctx, t, made); err != nil {
+		return err
 	}
 	m.ready(t, true)
 	return nil

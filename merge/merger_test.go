@@ -39,12 +39,13 @@ func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 7, rows)
 		base := batch.JobBase(m.ID, m.Tables[0].Target, "")
-		require.Len(t, w.effects, 7)
-		row := w.effects[3]
+		require.Len(t, w.effects, 8)
+		row, seed := w.effects[3], w.effects[6]
 		require.True(t, strings.HasPrefix(row, batch.TableJobBase(m.Tables[0].Target, "row")), row)
+		require.True(t, strings.HasPrefix(seed, batch.TableJobBase(m.Tables[0].Target, "seed")), seed)
 		require.Equal(t, []string{
 			"create " + batch.StageTable(m.ID, m.Tables[0].Target, 1), base + "stage",
-			"create tidemark_status", row, "create persons_person_state", "create persons_distinct_id_state", base + "merge",
+			"create tidemark_status", row, "create persons_person_state", "create persons_distinct_id_state", seed, base + "merge",
 		}, w.effects)
 
 		effects := len(w.effects)
@@ -58,7 +59,7 @@ func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
 // Every call fails once, before or after its effect, and a fresh process goes on: there is one script, from a stage that
 // was loaded, and one row to conflict on.
 func TestMerger_CrashAtEveryStepMergesOnce(t *testing.T) {
-	for k := range 16 {
+	for k := range 20 {
 		for _, after := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)

@@ -47,83 +47,53 @@ func hasColumn(t batch.Target, name string) bool {
 // mergeSQL is the script for the columns that the persons table has and for the kinds of changes in the stage: a MERGE
 // with an UPDATE is billed for its whole target, so one without rows is left out.
 func mergeSQL(t batch.Target, stage string, keys batch.Keys) (string, error) {
-	names := make(map[string]string)
-	for placeholder, table := range map[string]string{
-		"{stage}": stage, "{status}": t.StatusTable, "{persons}": t.Table, "{person_state}": t.Table + personSuffix, "{mapping_state}": t.Table + mappingSuffix,
-	} {
-		name, err := tableSQL(t.Project, t.Dataset, table)
-		if err != nil {
-			return "", err
-		}
-		names[placeholder] = name
-	}
-	statements := []string{fenceSQL}
+	statements := []string{assertStageSQL + fenceSQL("last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()")}
 	if hasPersons(keys) {
-		statements = append(statements, personStateSQL(t.RemoveDeleted))
+		statements = append(statements, personStateSQL(stagedPersons, personBounds, t.RemoveDeleted))
 	}
 	if hasMappings(keys) {
-		statements = append(statements, mappingStateSQL)
+		statements = append(statements, mappingStateSQL(stagedMappings, mappingBounds))
 	}
 	persons, err := personsSQL(t)
 	if err != nil {
 		return "", err
 	}
-	script := strings.Join(append(statements, persons, "COMMIT TRANSACTION;\n"), "\n")
-	for placeholder, name := range names {
-		script = strings.ReplaceAll(script, placeholder, name)
+	staged, err := tableSQL(t.Project, t.Dataset, stage)
+	if err != nil {
+		return "", err
 	}
-	return script, nil
+	sql, err := transaction(t, append(statements, persons))
+	return strings.ReplaceAll(sql, "{stage}", staged), err
 }
 
-// fenceSQL begins the transaction. The counts are taken before it: a stage is loaded once and not changed.
-const fenceSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the stage table does not hold the rows that were loaded into it';
-ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
+// transaction ends statements, the first of which is the fence, and names the tables of t in them.
+func transaction(t batch.Target, statements []string) (string, error) {
+	sql := strings.Join(append(statements, "COMMIT TRANSACTION;\n"), "\n")
+	for placeholder, table := range map[string]string{
+		"{status}": t.StatusTable, "{persons}": t.Table, "{person_state}": t.Table + personSuffix, "{mapping_state}": t.Table + mappingSuffix,
+	} {
+		name, err := tableSQL(t.Project, t.Dataset, table)
+		if err != nil {
+			return "", err
+		}
+		sql = strings.ReplaceAll(sql, placeholder, name)
+	}
+	return sql, nil
+}
+
+// assertStageSQL counts before the transaction: a stage is loaded once and not changed.
+const assertStageSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the stage table does not hold the rows that were loaded into it';
+`
+
+// fenceSQL begins a transaction with the row that those of one table conflict on.
+func fenceSQL(sets string) string {
+	return `ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
 BEGIN TRANSACTION;
 
-UPDATE {status} SET last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()
+UPDATE {status} SET ` + sets + `
 WHERE table_name = @table_name;
 `
-
-// personStateSQL keeps the latest version of each person. With remove, the properties of a deleted person go and the
-// version stays, so that an older message that comes late does not bring the person back.
-func personStateSQL(remove bool) string {
-	properties := "properties"
-	if remove {
-		properties = "IF(is_deleted, NULL, properties) AS properties"
-	}
-	return `MERGE {person_state} AS t
-USING (
-  SELECT team_id, person_id, version, is_deleted, ` + properties + `, created_at, is_identified
-  FROM {stage}
-  WHERE distinct_id IS NULL
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, person_id ORDER BY version DESC) = 1
-) AS s
-ON t.team_id = s.team_id AND t.person_id = s.person_id
-  AND t.team_id BETWEEN @first_team AND @last_team AND t.person_id BETWEEN @first_person AND @last_person
-WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
-  version = s.version, is_deleted = s.is_deleted, properties = s.properties, created_at = s.created_at, is_identified = s.is_identified
-WHEN NOT MATCHED THEN
-  INSERT (team_id, person_id, version, is_deleted, properties, created_at, is_identified)
-  VALUES (s.team_id, s.person_id, s.version, s.is_deleted, s.properties, s.created_at, s.is_identified);
-`
 }
-
-// mappingStateSQL keeps the latest version of each mapping.
-const mappingStateSQL = `MERGE {mapping_state} AS t
-USING (
-  SELECT team_id, distinct_id, version, is_deleted, person_id
-  FROM {stage}
-  WHERE distinct_id IS NOT NULL
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, distinct_id ORDER BY version DESC) = 1
-) AS s
-ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id
-  AND t.team_id BETWEEN @first_team AND @last_team AND t.distinct_id BETWEEN @first_distinct_id AND @last_distinct_id
-WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
-  version = s.version, is_deleted = s.is_deleted, person_id = s.person_id
-WHEN NOT MATCHED THEN
-  INSERT (team_id, distinct_id, version, is_deleted, person_id)
-  VALUES (s.team_id, s.distinct_id, s.version, s.is_deleted, s.person_id);
-`
 
 // personsSQL merges the join of the two states, for the keys that the stage touches: the distinct ids in it, and all
 // distinct ids of the persons in it. The rows that it compares with are normally made of the same states, and then a row

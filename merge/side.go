@@ -1,6 +1,11 @@
 package merge
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
 	"tidemark/batch"
 )
 
@@ -57,4 +62,19 @@ func statusTable(t batch.Target) Side {
 			{Name: "last_batch", Type: "STRING"}, {Name: "last_batch_rows", Type: "INT64"}, {Name: "updated_at", Type: "TIMESTAMP"},
 		},
 	}
+}
+
+// createSide makes a table unless it is there, and returns when it was made.
+func createSide(ctx context.Context, w Tables, t batch.Target, side Side) (created time.Time, err error) {
+	if err := w.CreateSide(ctx, t.Project, t.Dataset, side); err != nil {
+		return created, err
+	}
+	created, found, err := w.CreatedAt(ctx, t.Project, t.Dataset, side.Table)
+	if err == nil && !found {
+		err = errors.New("it was created and is gone; does something else delete tables in the dataset?")
+	}
+	if err != nil {
+		return created, fmt.Errorf("table %s.%s.%s: %w", t.Project, t.Dataset, side.Table, err)
+	}
+	return created, nil
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,6 +96,23 @@ func TestMergeSQL_Golden(t *testing.T) {
 	} {
 		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
 		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys)
+		require.NoError(t, err)
+		golden(t, name, got)
+	}
+}
+
+func TestSeedSQL_Golden(t *testing.T) {
+	needed := func(c model.Column) bool { return strings.Contains(c.Name, "_id") && c.Name != "is_identified" || c.Name == "person_version" }
+	for name, c := range map[string]struct {
+		columns []batch.Column
+		remove  bool
+	}{
+		"seed_all_columns.sql":             {personColumns("STRING", nil), false},
+		"seed_all_columns_json_remove.sql": {personColumns(batch.JSONType, nil), true},
+		"seed_few_columns.sql":             {personColumns("", needed), false},
+	} {
+		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
+		got, err := seedSQL(tgt)
 		require.NoError(t, err)
 		golden(t, name, got)
 	}

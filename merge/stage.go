@@ -12,6 +12,7 @@ const (
 	kindInsert = "insert"
 	kindMerge  = "merge"
 	kindRow    = "row"    // of the status table
+	kindSeed   = "seed"   // of the side tables
 	kindStatus = "status" // not of a batch
 )
 

@@ -2,7 +2,6 @@ package merge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -34,15 +33,9 @@ func (s *Status) Ensure(ctx context.Context, t batch.Target) error {
 	if s.known(t) {
 		return nil
 	}
-	if err := s.warehouse.CreateSide(ctx, t.Project, t.Dataset, statusTable(t)); err != nil {
-		return err
-	}
-	created, found, err := s.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.StatusTable)
-	if err == nil && !found {
-		err = errors.New("it was created and is gone; does something else delete tables in the dataset?")
-	}
+	created, err := createSide(ctx, s.warehouse, t, statusTable(t))
 	if err != nil {
-		return fmt.Errorf("status table %s.%s.%s: %w", t.Project, t.Dataset, t.StatusTable, err)
+		return err
 	}
 	sql, err := statusRowSQL(t)
 	if err != nil {

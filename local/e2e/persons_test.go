@@ -92,6 +92,7 @@ const (
 	insertJob = "_insert-g"
 	mergeJob  = "_merge-g"
 	rowJob    = "_row_"    // makes a row of the status table
+	seedJob   = "_seed_"   // tells the side tables what the table knows
 	statusJob = "_status_" // publishes
 )
 

@@ -82,7 +82,7 @@ func TestMerge_EveryMutationOfTheScriptIsCaught(t *testing.T) {
 		})
 		err := func() error {
 			if m.meetings {
-				return p.meet(all)
+				return p.meet(all, false)
 			}
 			return p.run(lanes)
 		}()

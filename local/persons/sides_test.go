@@ -73,8 +73,9 @@ func (m meeting) before() verify.PersonRow {
 		MappingVersion: m.mapping, PersonVersion: m.person, IsDeleted: m.deleted}
 }
 
-// after is what must become of it: each side is the newer one of the two, by itself.
-func (m meeting) after(deletes verify.Deletes) (row verify.PersonRow, left bool) {
+// after is what must become of it: each side is the newer one of the two, by itself. seeded says that the row was there
+// before the side tables were made; then it counts like a message, and otherwise as somebody else's business.
+func (m meeting) after(deletes verify.Deletes, seeded bool) (row verify.PersonRow, left bool) {
 	row = m.before()
 	moves := m.mapping < comes
 	renewed := moves && m.other || !m.other && m.person < comes
@@ -82,22 +83,25 @@ func (m meeting) after(deletes verify.Deletes) (row verify.PersonRow, left bool)
 		row.PersonID, row.MappingVersion = uuidOf("P"), comes
 	}
 	if renewed {
-		row.PersonVersion, row.IsDeleted, row.IsIdentified = comes, m.gone || m.unmapped && m.mapping == comes, comes%2 == 1
+		row.PersonVersion, row.IsDeleted, row.IsIdentified = comes, m.gone || !seeded && m.unmapped && m.mapping == comes, comes%2 == 1
 		row.Properties.StringVal = person("P", comes).document()
 		row.CreatedAt = gbq.NullTimestamp{Timestamp: time.Date(2026, 8, 30, 9, 10, comes, 0, time.UTC), Valid: true}
 	}
 	if moves && m.unmapped {
 		row.IsDeleted = true
 	}
-	if deletes == verify.DeletesMark {
-		return row, true
+	if deletes == verify.DeletesMark || seeded {
+		return row, deletes == verify.DeletesMark || !row.IsDeleted
 	}
 	known := renewed || !m.other && m.person == comes // what comes is of the row's person, and the latest
 	return row, !(m.unmapped && m.mapping <= comes) && !(m.gone && known)
 }
 
-// fill puts the rows of the meetings into the table, one for each team.
-func (p *people) fill(all []meeting) {
+// earlier is when the rows that are there were written.
+func earlier() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// insert puts rows into the table, as another exporter does.
+func (p *people) insert(rows map[verify.PersonKey]verify.PersonRow) {
 	p.Helper()
 	version := func(v int64) string {
 		if v == null {
@@ -105,37 +109,53 @@ func (p *people) fill(all []meeting) {
 		}
 		return fmt.Sprint(v)
 	}
-	document := `'{"is":"there"}'`
-	if p.json {
-		document = "PARSE_JSON(" + document + ")"
+	var selects []string
+	for key, r := range rows {
+		properties, createdAt := "CAST(NULL AS STRING)", "CAST(NULL AS TIMESTAMP)"
+		if r.Properties.Valid {
+			properties = "'" + r.Properties.StringVal + "'"
+		}
+		if p.json {
+			properties = "PARSE_JSON(" + properties + ")"
+		}
+		if r.CreatedAt.Valid {
+			createdAt = "TIMESTAMP '" + r.CreatedAt.Timestamp.UTC().Format("2006-01-02 15:04:05") + "+00'"
+		}
+		selects = append(selects, fmt.Sprintf("SELECT %d, '%s', '%s', %s, %s, %s, %t, %t, %s, TIMESTAMP '%s+00'", key.Team, key.DistinctID, r.PersonID,
+			properties, version(r.MappingVersion), version(r.PersonVersion), r.IsDeleted, r.IsIdentified, createdAt, earlier().Format("2006-01-02 15:04:05")))
 	}
-	var rows []string
-	for team, m := range all {
-		rows = append(rows, fmt.Sprintf("SELECT %d, 'd', '%s', %s, %s, %s, %t, FALSE, TIMESTAMP '2026-01-01 00:00:00+00'",
-			team+1, uuidOf(m.owner()), document, version(m.mapping), version(m.person), m.deleted))
-	}
-	for from := 0; from < len(rows); from += 100 {
-		p.exec("INSERT INTO " + p.sql() + " (team_id, distinct_id, person_id, properties, person_distinct_id_version, person_version, is_deleted, is_identified, bq_ingested_timestamp)\n" +
-			strings.Join(rows[from:min(len(rows), from+100)], " UNION ALL\n"))
+	for some := range slices.Chunk(selects, 100) {
+		p.exec("INSERT INTO " + p.sql() + " (team_id, distinct_id, person_id, properties, person_distinct_id_version, person_version, is_deleted, is_identified, created_at, bq_ingested_timestamp)\n" +
+			strings.Join(some, " UNION ALL\n"))
 	}
 }
 
 // meet merges what comes and compares.
-func (p *people) meet(all []meeting) error {
+func (p *people) meet(all []meeting, seeded bool) error {
 	p.Helper()
-	p.fill(all)
+	if !seeded { // the side tables are made before the rows
+		warm := p.seal(messages(int64(len(all)+1), person("Z", 0)))
+		if _, err := p.merger.Apply(p.Context(), warm, &warm.Tables[0]); err != nil {
+			return err
+		}
+	}
+	there := make(map[verify.PersonKey]verify.PersonRow)
+	for i, m := range all {
+		there[verify.PersonKey{Team: int64(i + 1), DistinctID: "d"}] = m.before()
+	}
+	p.insert(there)
 	var lanes []lane
 	for i, m := range all {
 		team := int64(i + 1)
 		lanes = append(lanes, m.lane(team))
 		key := verify.PersonKey{Team: team, DistinctID: "d"}
-		row, left := m.after(p.deletes)
+		row, left := m.after(p.deletes, seeded)
 		if !left {
 			continue
 		}
 		p.rows[key] = row
 		if row == m.before() {
-			p.written[key] = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			p.written[key] = earlier()
 		}
 	}
 	for k := range steps(lanes) {
@@ -150,15 +170,17 @@ func (p *people) meet(all []meeting) error {
 	return nil
 }
 
-// A table that another exporter has filled has rows of which one side is newer than what comes, and the other is older,
-// equal, or NULL. Each side is decided by its own version.
+// A table that another exporter fills, or has filled, has rows of which one side is newer than what comes, and the other
+// is older, equal, or NULL. Each side is decided by its own version.
 func TestMerge_EachVersionOnItsOwn(t *testing.T) {
 	all := meetings()
 	t.Logf("%d meetings", len(all))
 	for _, v := range variants() {
 		t.Run(v.String(), func(t *testing.T) {
 			t.Parallel()
-			require.NoError(t, newWorld(t).people(v).meet(all))
+			w := newWorld(t)
+			require.NoError(t, w.people(v).meet(all, false))
+			require.NoError(t, w.people(v).meet(all, true))
 		})
 	}
 }

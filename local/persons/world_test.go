@@ -108,7 +108,7 @@ type editor struct {
 }
 
 func (e editor) Query(ctx context.Context, job batch.QueryJob) (batch.JobResult, error) {
-	if strings.Contains(job.SQL, "BEGIN TRANSACTION") {
+	if strings.HasSuffix(job.Base, "_merge") {
 		job.SQL = e.edit(job.SQL)
 	}
 	return e.Warehouse.Query(ctx, job)

@@ -1,0 +1,41 @@
+ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_status` WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
+BEGIN TRANSACTION;
+
+UPDATE `acme-prod.posthog.tidemark_status` SET updated_at = CURRENT_TIMESTAMP()
+WHERE table_name = @table_name;
+
+MERGE `acme-prod.posthog.persons_person_state` AS t
+USING (
+  SELECT team_id, person_id, version, is_deleted, properties, created_at, is_identified
+  FROM (
+    SELECT team_id, person_id, person_version AS version, LOGICAL_AND(IFNULL(CAST(NULL AS BOOL), FALSE)) OVER (PARTITION BY team_id, person_id) AS is_deleted, CAST(NULL AS STRING) AS properties, CAST(NULL AS TIMESTAMP) AS created_at, CAST(NULL AS BOOL) AS is_identified
+    FROM `acme-prod.posthog.persons`
+  )
+  WHERE team_id IS NOT NULL AND person_id IS NOT NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, person_id ORDER BY version DESC) = 1
+) AS s
+ON t.team_id = s.team_id AND t.person_id = s.person_id
+WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
+  version = s.version, is_deleted = s.is_deleted, properties = s.properties, created_at = s.created_at, is_identified = s.is_identified
+WHEN NOT MATCHED THEN
+  INSERT (team_id, person_id, version, is_deleted, properties, created_at, is_identified)
+  VALUES (s.team_id, s.person_id, s.version, s.is_deleted, s.properties, s.created_at, s.is_identified);
+
+MERGE `acme-prod.posthog.persons_distinct_id_state` AS t
+USING (
+  SELECT team_id, distinct_id, version, is_deleted, person_id
+  FROM (
+    SELECT team_id, distinct_id, person_distinct_id_version AS version, IFNULL(CAST(NULL AS BOOL), FALSE) AND NOT LOGICAL_AND(IFNULL(CAST(NULL AS BOOL), FALSE)) OVER (PARTITION BY team_id, person_id) AS is_deleted, person_id
+    FROM `acme-prod.posthog.persons`
+  )
+  WHERE team_id IS NOT NULL AND distinct_id IS NOT NULL AND person_id IS NOT NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, distinct_id ORDER BY version DESC) = 1
+) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id
+WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
+  version = s.version, is_deleted = s.is_deleted, person_id = s.person_id
+WHEN NOT MATCHED THEN
+  INSERT (team_id, distinct_id, version, is_deleted, person_id)
+  VALUES (s.team_id, s.distinct_id, s.version, s.is_deleted, s.person_id);
+
+COMMIT TRANSACTION;

@@ -102,7 +102,9 @@ func TestMergeSQL_Golden(t *testing.T) {
 }
 
 func TestSeedSQL_Golden(t *testing.T) {
-	needed := func(c model.Column) bool { return strings.Contains(c.Name, "_id") && c.Name != "is_identified" || c.Name == "person_version" }
+	needed := func(c model.Column) bool {
+		return strings.Contains(c.Name, "_id") && c.Name != "is_identified" || c.Name == "person_version"
+	}
 	for name, c := range map[string]struct {
 		columns []batch.Column
 		remove  bool

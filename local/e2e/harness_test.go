@@ -56,9 +56,7 @@ func newWorld(t *testing.T, change ...func(*stack.Config)) *world {
 	for _, c := range change {
 		c(&cfg)
 	}
-	s, err := stack.Start(t.Context(), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	s := harness.StartStack(t, cfg)
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Addrs()...))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)

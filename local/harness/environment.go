@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tidemark/local/stack"
 	"tidemark/service"
 )
 
@@ -37,4 +38,16 @@ func inherited() []string {
 	environment.Lock()
 	defer environment.Unlock()
 	return os.Environ()
+}
+
+// StartStack starts a stack for a test, and closes it at its end. DuckDB looks at the environment as it opens a database,
+// and C's getenv must not run beside a setenv, which may move the whole environment while it is being read.
+func StartStack(t *testing.T, cfg stack.Config) *stack.Stack {
+	t.Helper()
+	environment.Lock()
+	defer environment.Unlock()
+	s, err := stack.Start(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
 }

@@ -129,9 +129,7 @@ func newWorldOn(t *testing.T, b *Broker, seed uint64, further ...string) *world 
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	faults := bigquery.NewFaultScript()
-	s, err := stack.Start(t.Context(), stack.Config{Models: strings.Join(append([]string{"events"}, further...), ","), Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	s := harness.StartStack(t, stack.Config{Models: strings.Join(append([]string{"events"}, further...), ","), Brokers: []string{b.Addr()}, BigQuery: bigquery.Config{Threads: 1, Faults: faults}})
 	name := strings.NewReplacer("/", ".", " ", "_", ",", "").Replace(t.Name())
 	w := &world{T: t, Stack: s, broker: b, client: client, admin: kadm.NewClient(client), faults: faults, seed: seed, began: time.Now(),
 		topic: name, group: name, env: s.Env(time.Second)}

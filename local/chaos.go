@@ -18,7 +18,14 @@ type chaos struct {
 	start    func() (replica, error)
 	visible  func() int64 // records committed so far
 	say      func(format string, args ...any)
-	kills    int
+	did      incidents
+}
+
+// incidents are how many there were of each kind.
+type incidents struct{ kills, stops, freezes int }
+
+func (n incidents) String() string {
+	return fmt.Sprintf("%d kills, %d stops, %d freezes", n.kills, n.stops, n.freezes)
 }
 
 const (
@@ -77,10 +84,11 @@ func (c *chaos) incident(ctx context.Context, i int) error {
 		return c.freeze(ctx, i)
 	case what < freezeShare+stopShare:
 		c.say("chaos: SIGTERM to replica %d", i)
+		c.did.stops++
 		return c.replace(i, syscall.SIGTERM)
 	default:
 		c.say("chaos: SIGKILL to replica %d", i)
-		c.kills++
+		c.did.kills++
 		return c.replace(i, syscall.SIGKILL)
 	}
 }
@@ -101,6 +109,7 @@ func (c *chaos) replace(i int, s os.Signal) error {
 
 func (c *chaos) freeze(ctx context.Context, i int) error {
 	c.say("chaos: SIGSTOP to replica %d for %s", i, freezeFor)
+	c.did.freezes++
 	if err := c.replicas[i].signal(syscall.SIGSTOP); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type demo struct {
 	admin    *kadm.Client
 	replicas []replica
 	produced atomic.Uint64
-	kills    int
+	did      incidents // of chaos
 	clock    phases
 }
 
@@ -90,7 +90,7 @@ func (d *demo) export(ctx, whole context.Context) error {
 	if d.opts.chaos {
 		c := &chaos{random: rand.New(rand.NewPCG(d.opts.seed, 1)), replicas: d.replicas, start: d.startReplica, visible: d.visibleNow, say: d.out.say}
 		g.Go(func() error {
-			defer func() { d.kills = c.kills }()
+			defer func() { d.did = c.did }()
 			return c.run(work)
 		})
 	} else {

@@ -31,7 +31,7 @@ func (d *demo) finish(ctx context.Context) error {
 		return err
 	}
 	if d.opts.chaos {
-		d.out.say("chaos      %d kills survived", d.kills)
+		d.out.say("chaos      survived %s", d.did)
 	}
 	if !d.opts.verify {
 		return nil

@@ -25,13 +25,18 @@ type options struct {
 	data       string
 }
 
-// demoRate is how fast an endless demo produces unless told otherwise.
-const demoRate = 1000
+const (
+	// demoRate is how fast an endless demo produces unless told otherwise.
+	demoRate = 1000
+	// chaosPeriods is over how many periods a number of messages is spread under chaos, so that there is something to hit:
+	// 200,000 messages are produced in two seconds otherwise.
+	chaosPeriods = 5
+)
 
 const usage = `Usage: go run ./local [flags]
 
-Starts an embedded Kafka, Cloud Storage and BigQuery on loopback, produces PostHog-like events, and exports them with
-the same service that production runs. Without --records it goes on until Ctrl-C.
+Starts an embedded Kafka, Cloud Storage and BigQuery on loopback, produces PostHog-like events and persons, and exports
+them with the same service that production runs. Without --records it goes on until Ctrl-C.
 
   go run ./local
   go run ./local --records 200000 --teams 50 --period 3s --replicas 3 --chaos --verify
@@ -48,7 +53,7 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 		fs.PrintDefaults()
 	}
 	fs.Uint64Var(&o.records, "records", 0, "produce this many messages and exit when all are visible; 0 = endless")
-	fs.Float64Var(&o.rate, "rate", 0, "messages per second; 0 = 1,000 when endless, as fast as possible with --records")
+	fs.Float64Var(&o.rate, "rate", 0, "messages per second; 0 = 1,000 when endless, with --records as fast as possible, or over five periods with --chaos")
 	fs.IntVar(&o.teams, "teams", 20, "number of teams, of Zipf-like size")
 	fs.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
 	fs.DurationVar(&o.period, "period", 10*time.Second, "length of a flush period; must divide 24h")
@@ -69,8 +74,12 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 	if o.seed == 0 {
 		o.seed = rand.Uint64()>>32 + 1
 	}
-	if o.rate == 0 && o.records == 0 {
+	switch {
+	case o.rate > 0:
+	case o.records == 0:
 		o.rate = demoRate
+	case o.chaos:
+		o.rate = float64(o.records) / (chaosPeriods * o.period.Seconds())
 	}
 	return o, nil
 }

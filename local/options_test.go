@@ -16,6 +16,10 @@ func TestParseOptions_TheReadmesCommands(t *testing.T) {
 	require.NotZero(t, o.seed)
 	o, err = parseOptions([]string{"--records", "200000", "--teams", "50", "--period", "3s", "--replicas", "3", "--chaos", "--verify"}, &out)
 	require.NoError(t, err)
+	require.InDelta(t, 200000/(5*3.0), o.rate, 1, "over five periods")
+	require.Empty(t, out.String())
+	o, err = parseOptions([]string{"--records", "1000000", "--verify"}, &out)
+	require.NoError(t, err)
 	require.Zero(t, o.rate, "as fast as possible")
 	require.Empty(t, out.String())
 }

@@ -104,10 +104,7 @@ func isTransient(reason, message string) bool {
 		reasonQuota:        // a longer limit, for example load jobs per table and day; BigQuery asks for minutes
 		return true
 	case "invalidQuery":
-		// Two scripts wanted to change one table at a time, and this is the one that was cancelled
-		// (estuary/connectors issue 111, dlt-hub/dlt issue 2892). Outside transactions the text begins "Could not
-		// serialize access to table" (confluentinc/kafka-connect-bigquery issue 279).
-		return strings.Contains(message, "due to concurrent update")
+		return isConflict(message)
 	case "resourcesExceeded":
 		// The queue of a table's UPDATE, DELETE and MERGE statements is full (m-lab/etl-gardener issue 293). With any
 		// other text the query itself is too large.
@@ -115,6 +112,11 @@ func isTransient(reason, message string) bool {
 	}
 	return false
 }
+
+// isConflict says whether two scripts wanted to change one table at a time, and this is the one that was cancelled
+// (estuary/connectors issue 111, dlt-hub/dlt issue 2892). Outside transactions the text begins "Could not serialize access
+// to table" (confluentinc/kafka-connect-bigquery issue 279).
+func isConflict(message string) bool { return strings.Contains(message, "due to concurrent update") }
 
 // Hint says what an operator can do, in words that stand by themselves on a status page.
 func (e *Error) Hint() string {

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -45,7 +46,11 @@ func (c *Client) run(ctx context.Context, j job) (batch.JobResult, error) {
 			own++
 		}
 		wait := pauseAfter(failure, own, a.ended(), time.Now())
-		c.log.Warn("job failed; next attempt follows", "job_id", a.id, "attempt", a.n, "retry_in", wait, "err", failure)
+		level := slog.LevelWarn
+		if isConflict(failure.Message) {
+			level = slog.LevelInfo // where several replicas merge one table, one commits at a time and the others come next
+		}
+		c.log.Log(ctx, level, "job failed; next attempt follows", "job_id", a.id, "attempt", a.n, "retry_in", wait, "err", failure)
 		if err := pause(ctx, wait); err != nil {
 			return batch.JobResult{}, err
 		}

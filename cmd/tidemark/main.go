@@ -1,4 +1,4 @@
-// Command tidemark exports PostHog's events from Kafka to BigQuery, each row exactly once.
+// Command tidemark exports PostHog's events and persons from Kafka to BigQuery, exactly once.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"tidemark/service"
 )
 
-const usage = `tidemark streams PostHog's events from Kafka into BigQuery, each row exactly once.
+const usage = `tidemark streams PostHog's events and persons from Kafka into BigQuery, exactly once.
 
 Usage:
   tidemark run        export until SIGTERM or SIGINT, then hand over and exit
@@ -52,7 +52,7 @@ func command(args []string, stdout, stderr io.Writer) int {
 		return report(stderr, service.WriteHelp(stdout))
 	case name == "run":
 		return report(stderr, run(stderr))
-	case name == "version":
+	case name == "version" || name == "--version":
 		fmt.Fprintln(stdout, version())
 		return 0
 	case name == "docs":
@@ -77,6 +77,9 @@ func report(stderr io.Writer, err error) int {
 func run(stderr io.Writer) error {
 	cfg, warnings, err := service.ReadConfig()
 	if err != nil {
+		for _, w := range warnings { // a misspelt name is often why another is not set
+			err = fmt.Errorf("%w\n%s", err, w)
+		}
 		return fmt.Errorf("configuration:\n%w", err)
 	}
 	service.LimitMemory(cfg)

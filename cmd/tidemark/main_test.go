@@ -49,6 +49,13 @@ func TestCommand_RunReportsTheWholeConfiguration(t *testing.T) {
 	}
 }
 
+func TestCommand_RunNamesMisspeltVariablesNextToThoseThatAreMissing(t *testing.T) {
+	t.Setenv("TIDEMARK_BROKER", "kafka:9092")
+	code, _, stderr := call("run")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "TIDEMARK_BROKER ")
+}
+
 func TestCommand_VersionNamesCommitAndGo(t *testing.T) {
 	code, out, _ := call("version")
 	require.Zero(t, code)

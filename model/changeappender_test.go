@@ -115,7 +115,7 @@ func nastyDocuments() []loadableCase {
 	for _, c := range propertiesCases() {
 		want := Change{}
 		c.check(&want)
-		cases = append(cases, loadableCase{c.name, string(want.Properties), string(Loadable(want.Properties))})
+		cases = append(cases, loadableCase{c.name, string(want.Properties), string(AppendLoadable(nil, want.Properties))})
 	}
 	return cases
 }

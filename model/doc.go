@@ -30,7 +30,7 @@
 // and person_properties hold JSON, and a table has them as STRING or as JSON. A
 // STRING column gets the document as received. A JSON column gets what PARSE_JSON
 // accepts: documents are mended where that changes nothing that could be kept (see
-// [Loadable]), and replaced by NULL where it is hopeless. Append tells of the
+// [AppendLoadable]), and replaced by NULL where it is hopeless. Append tells of the
 // latter, so that the message can be kept elsewhere: nothing is lost in either
 // case.
 //

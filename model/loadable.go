@@ -5,32 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// Loadable returns a JSON document as BigQuery's PARSE_JSON accepts it: halves of
-// surrogate pairs are replaced by \ufffd, and control characters within strings
-// by their escapes. It returns doc itself if there is nothing to mend, otherwise
-// a new slice.
+// AppendLoadable appends a JSON document to dst as BigQuery's PARSE_JSON accepts it:
+// halves of surrogate pairs are replaced by \ufffd, and control characters within
+// strings by their escapes.
 //
 // What else PARSE_JSON refuses cannot be mended and is left as it is: text that
 // is not JSON, values nested too deeply, numbers beyond float64. The statement is
 // to say wide_number_mode=>'round', or it refuses numbers of too many digits too.
-func Loadable(doc []byte) []byte {
-	if mended := appendMended(nil, doc); mended != nil {
-		return mended
-	}
-	return doc
-}
-
-// AppendLoadable appends Loadable(doc) to dst.
 func AppendLoadable(dst, doc []byte) []byte {
-	if mended := appendMended(dst, doc); mended != nil {
-		return mended
-	}
-	return append(dst, doc...)
-}
-
-// appendMended appends the mended document to dst; it returns nil if there is
-// nothing to mend.
-func appendMended(dst, doc []byte) []byte {
 	copied := 0
 	for i := 0; i < len(doc); i++ {
 		quote := bytes.IndexByte(doc[i:], '"')
@@ -47,9 +29,6 @@ func appendMended(dst, doc []byte) []byte {
 			}
 			i, _ = plain(doc, i+size)
 		}
-	}
-	if copied == 0 {
-		return nil // a fault lies in a string, so behind a quote
 	}
 	return append(dst, doc[copied:]...)
 }

@@ -33,20 +33,12 @@ func loadableCases() []loadableCase {
 	}
 }
 
-func TestLoadable_MendsWhatPARSE_JSONRefuses(t *testing.T) {
+func TestAppendLoadable_MendsWhatPARSE_JSONRefuses(t *testing.T) {
 	for _, c := range loadableCases() {
 		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, c.want, string(Loadable([]byte(c.doc))))
 			require.Equal(t, "before"+c.want, string(AppendLoadable([]byte("before"), []byte(c.doc))))
 		})
 	}
-}
-
-func TestLoadable_ReturnsWhatNeedsNoMending(t *testing.T) {
-	doc := []byte(`{"a":"\ud83d\ude00","b":"\n"}`)
-	got := Loadable(doc)
-	require.Same(t, &doc[0], &got[0])
-	require.Zero(t, testing.AllocsPerRun(10, func() { Loadable(doc) }))
 }
 
 func TestAppendQuoted_IsToJSONString(t *testing.T) {

@@ -98,7 +98,7 @@ func requireSameChange(t *testing.T, k changeKind, d *Decoder, message []byte) {
 	if got.Unloadable || got.Properties == nil {
 		return
 	}
-	mended := Loadable(got.Properties)
+	mended := AppendLoadable(nil, got.Properties)
 	require.Equal(t, !bytes.Equal(mended, got.Properties), got.mend, "%q", message)
 	require.NoError(t, strictly(mended), "%q", message)
 }

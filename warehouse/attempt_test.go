@@ -34,7 +34,7 @@ func TestLoad_UnreadableStateIsReportedInTheEnd(t *testing.T) {
 		}
 		_, err := b.client().Load(t.Context(), loadJob())
 		require.ErrorContains(t, err, "read job tidemark_b_load-g1: backendError")
-		require.False(t, IsPermanent(err))
+		require.False(t, isPermanent(err))
 	})
 }
 

@@ -37,13 +37,6 @@ func (e *Error) Error() string {
 // Unwrap returns the library's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// IsPermanent says whether err comes from BigQuery and will come again until somebody changes something. An error that
-// is not BigQuery's is not permanent.
-func IsPermanent(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Permanent
-}
-
 // Reasons that need more than to be compared.
 const (
 	reasonQuota    = "quotaExceeded"

@@ -70,12 +70,12 @@ func TestClassify(t *testing.T) {
 	} {
 		e := classify(c.op, "proj.ds.events", c.err)
 		require.Equal(t, c.permanent, e.Permanent, "%v", e)
-		require.Equal(t, c.permanent, IsPermanent(fmt.Errorf("apply: %w", e)))
+		require.Equal(t, c.permanent, isPermanent(fmt.Errorf("apply: %w", e)))
 		require.Contains(t, e.Hint(), c.hint, "%v", e)
 		require.ErrorIs(t, e, c.err)
 		require.NotContains(t, e.Error(), "Reason:", "the library's own wording is not repeated")
 	}
-	require.False(t, IsPermanent(errors.New("other")))
+	require.False(t, isPermanent(errors.New("other")))
 }
 
 func TestOutcomeOf(t *testing.T) {
@@ -108,4 +108,10 @@ func TestCleanLabels(t *testing.T) {
 	require.Equal(t, "---", got["l1"])
 	require.Equal(t, "", got["l"])
 	require.Len(t, got["long"], 63)
+}
+
+// isPermanent says whether err is BigQuery's and permanent.
+func isPermanent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Permanent
 }

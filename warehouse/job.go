@@ -26,7 +26,7 @@ type job struct {
 // job that failed before this call is followed by a new attempt.
 //
 // An error means that the rows are not known to be loaded, and Load may be called again, with pauses that grow. It is an
-// [*Error] when BigQuery refused or the job failed; [IsPermanent] says whether somebody must change something first.
+// [*Error] when BigQuery refused or the job failed; its Permanent says whether somebody must change something first.
 // Columns of the type JSON are refused: BigQuery cannot load Parquet into them.
 func (c *Client) Load(ctx context.Context, l batch.LoadJob) (batch.JobResult, error) {
 	schema, err := loadSchema(l)

@@ -36,7 +36,7 @@ func TestEnsureTable_CreatesOnceAndChangesNothingLater(t *testing.T) {
 
 		spec.Dataset = "missing"
 		err := b.client().EnsureTable(t.Context(), spec)
-		require.True(t, IsPermanent(err))
+		require.True(t, isPermanent(err))
 		require.ErrorContains(t, err, "create table proj.missing.new: notFound: Not found: Dataset proj:missing")
 		require.Contains(t, batch.HintOf(err), "create the dataset")
 	})
@@ -106,6 +106,6 @@ func TestLocation_IsTheDatasets(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "EU", loc)
 		_, err = c.Location(t.Context(), "proj", "missing")
-		require.True(t, IsPermanent(err))
+		require.True(t, isPermanent(err))
 	})
 }

@@ -162,10 +162,3 @@ func TestVerify_EmptyTopicAndTable(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "verified: 0 events, 0 missing, 0 duplicated", report.String())
 }
-
-func TestEventsPerTeam_ReturnsTheBusiestFirst(t *testing.T) {
-	w := &warehouse{t: t, schema: schema(bigquery.StringFieldType)}
-	teams, err := EventsPerTeam(testContext(t), w.client(), "p", "d", "events", 5)
-	require.NoError(t, err)
-	require.Equal(t, []TeamEvents{{2, 9}, {1, 3}}, teams)
-}

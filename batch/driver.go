@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,6 @@ import (
 
 // Config bounds the driver.
 type Config struct {
-	Group string
 	// MaxChain is how many prepared batches a partition may have before fetching pauses. Slots for the batches that a
 	// revoke or a shutdown seals come on top.
 	MaxChain int
@@ -201,24 +201,18 @@ func (d *Driver) stateOf(e *entry) State {
 
 // become changes the state; d.mu is held. A transition that state.go does not know is a fault of this program.
 func (d *Driver) become(e *entry, next State) {
-	for _, s := range transitions(e.state) {
-		if s == next {
-			e.state, e.since, e.err = next, time.Now(), nil
-			d.publish()
-			return
-		}
+	if !slices.Contains(transitions(e.state), next) {
+		panic(fmt.Sprintf("batch %s cannot become %s from %s", e.manifest.ID, next, e.state))
 	}
-	panic(fmt.Sprintf("batch %s cannot become %s from %s", e.manifest.ID, next, e.state))
+	e.state, e.since, e.err = next, time.Now(), nil
+	d.publish()
 }
 
 // remove forgets a finished batch; d.mu is held.
 func (d *Driver) remove(e *entry) {
-	for i, o := range d.batches {
-		if o == e {
-			d.batches = append(d.batches[:i:i], d.batches[i+1:]...)
-			d.publish()
-			return
-		}
+	if i := slices.Index(d.batches, e); i >= 0 {
+		d.batches = slices.Delete(d.batches, i, i+1)
+		d.publish()
 	}
 }
 

@@ -30,7 +30,7 @@ func (d *Driver) runIdle(ctx context.Context) error {
 
 func (d *Driver) moveClocks(ctx context.Context) error {
 	d.mu.Lock()
-	tps := sortedKeys(d.ledger.held)
+	tps := d.ledger.consumed()
 	d.mu.Unlock()
 	if len(tps) == 0 {
 		return nil
@@ -40,8 +40,7 @@ func (d *Driver) moveClocks(ctx context.Context) error {
 	defer cancel()
 	ends, err := d.ports.Offsets.Ends(readCtx, tps)
 	if err != nil {
-		d.log.Warn("end offsets not read; the watermark stands still", "err", err)
-		return nil
+		d.log.Warn("not all end offsets read; the watermark stands still", "err", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,6 +54,11 @@ func (d *Driver) moveClocks(ctx context.Context) error {
 	d.ledger.WasIdle(commits, asked)
 	d.publish()
 	return nil
+}
+
+// consumed returns the partitions that are held and not stopped.
+func (l *Ledger) consumed() []TopicPartition {
+	return slices.DeleteFunc(sortedKeys(l.held), func(tp TopicPartition) bool { return l.held[tp].stopped })
 }
 
 // Idle moves the committed clocks of partitions whose end was reached to asked, the instant at which the ends were asked

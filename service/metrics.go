@@ -60,7 +60,7 @@ func (m *metrics) gauges(reg prometheus.Registerer, s *service) {
 		func() float64 { return s.flushLag(time.Now()).Seconds() })
 	gauge("tidemark_watermark_timestamp_seconds", "Unix time before which every record of the partitions this replica holds is committed; 0 while unknown. The group's watermark is the minimum over replicas.",
 		func() float64 { return unix(s.status(time.Now()).Watermark) })
-	gauge("tidemark_batches_open", "Batches that are sealed and not yet committed.",
+	gauge("tidemark_batches_uncommitted", "Batches that are sealed and not yet committed.",
 		func() float64 { return float64(len(s.status(time.Now()).Batches)) })
 	gauge("tidemark_batches_failing", "Batches whose last attempt to be applied failed; /status says why and what to do.",
 		func() float64 { return float64(s.status(time.Now()).Failing) })

@@ -1,11 +1,7 @@
 package buffer
 
 import (
-	"fmt"
-
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"tidemark/model"
 )
 
 func (b *Batch) takePerson(w *worker, r *kgo.Record) {
@@ -31,10 +27,6 @@ func (b *Batch) takeChange(w *worker, r *kgo.Record) {
 	t := b.team(w.change.TeamID)
 	if t == nil {
 		c.Skipped++
-		return
-	}
-	if size := w.change.Size(); size > maxRowBytes {
-		b.reject(c, r, model.ReasonTooLarge, fmt.Sprintf("row has %d bytes; want at most %d", size, maxRowBytes))
 		return
 	}
 	switch t.people.add(&w.change) {

@@ -27,8 +27,7 @@ func appendedChanges(t *testing.T, json bool, kinds []changeKind, messages [][]b
 	for i, m := range messages {
 		var c Change
 		require.NoError(t, kinds[i].decode(d, m, &c))
-		a.Append(&c)
-		withheld = append(withheld, json && c.Unloadable)
+		withheld = append(withheld, a.Append(&c))
 	}
 	return b.NewRecord(), withheld
 }

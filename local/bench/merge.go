@@ -101,7 +101,7 @@ func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, er
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := dest.Resolve(ctx)
+	resolved, err := dest.Resolve(ctx, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,8 @@ func (d *Driver) assign(ctx context.Context, tp TopicPartition, o GroupOffset) (
 	for i, link := range meta.Chain {
 		e, err := d.adopt(ctx, tp, link)
 		switch {
-		case errors.Is(err, ErrNoManifest), errors.Is(err, ErrManifestVersion), errors.Is(err, ErrGap), errors.Is(err, ErrMetadataVersion):
+		case errors.Is(err, ErrNoManifest), errors.Is(err, ErrManifestVersion), errors.Is(err, ErrGap), errors.Is(err, ErrMetadataVersion),
+			errors.Is(err, ErrNoOffset):
 			return Position{Stop: fmt.Errorf("batch %s: %w", link.Batch, err)}, nil
 		case err != nil:
 			return Position{}, err
@@ -94,7 +95,8 @@ func (d *Driver) adopt(ctx context.Context, tp TopicPartition, link Link) (*entr
 // judge finds out whether a batch that one partition names was decided. It was if every partition of its manifest names
 // it. Where one neither names it nor is past its range, the prepare was accepted in part only and its replica applied
 // nothing. Where one is past the range, the batch was either applied and committed there, or never decided and consumed
-// again in another batch: only BigQuery can tell, and nothing new may be submitted to find out.
+// again in another batch: only BigQuery can tell, and nothing new may be submitted to find out. Where one has no offset
+// any more, Kafka has forgotten what would tell: a partition has an offset before a batch can name it.
 func (d *Driver) judge(ctx context.Context, m *Manifest) (State, error) {
 	offsets, err := d.ports.Offsets.Fetch(ctx, m.Partitions())
 	if err != nil {
@@ -110,7 +112,10 @@ func (d *Driver) judge(ctx context.Context, m *Manifest) (State, error) {
 		if slices.ContainsFunc(meta.Chain, func(l Link) bool { return l.Batch == m.ID }) {
 			continue
 		}
-		if o.Offset < r.End {
+		switch {
+		case o.Offset < 0:
+			return 0, fmt.Errorf("%s: %w", r.TopicPartition, ErrNoOffset)
+		case o.Offset < r.End:
 			return Void, nil
 		}
 		past = true
@@ -118,16 +123,29 @@ func (d *Driver) judge(ctx context.Context, m *Manifest) (State, error) {
 	if !past {
 		return Prepared, nil
 	}
+	return d.trace(ctx, m)
+}
+
+// trace looks in BigQuery for an undecided-looking batch. No table is applied before the decision, so one that is proves
+// it, and the others are still to be applied: a batch whose offsets were moved by hand in between.
+func (d *Driver) trace(ctx context.Context, m *Manifest) (State, error) {
+	found := 0
 	for i := range m.Tables {
 		applied, err := d.ports.Applier.Applied(ctx, m, &m.Tables[i])
 		if err != nil {
 			return 0, err
 		}
-		if !applied {
-			return Void, nil
+		if applied {
+			found++
 		}
 	}
-	return Applied, nil
+	switch found {
+	case len(m.Tables):
+		return Applied, nil
+	case 0:
+		return Void, nil
+	}
+	return Prepared, nil
 }
 
 // hold enters the partition into the ledger with the first n links of its chain, clears the rest in Kafka, and starts

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -94,7 +95,7 @@ func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
 		return gone
 	}
 	d.publish()
-	args := []any{"batch", e.manifest.ID, "attempt", e.attempts, "retry_in", wait, "err", err}
+	args := []any{"batch", e.manifest.ID, "failed_attempts", e.attempts, "retry_in", wait, "err", err}
 	if hint := HintOf(err); hint != "" {
 		args = append(args, "hint", hint)
 	}
@@ -102,7 +103,7 @@ func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
 	return gone
 }
 
-// HintOf returns what an operator can do about err: the hint of the first wrapped error that has one.
+// HintOf returns what an operator can do about err, as the first wrapped error says that can say it; empty if none does.
 func HintOf(err error) string {
 	var hinter interface{ Hint() string }
 	if errors.As(err, &hinter) {
@@ -118,7 +119,7 @@ func (d *Driver) commitApplied(ctx context.Context) error {
 	defer d.mu.Unlock()
 	for progress := true; progress; {
 		progress = false
-		for _, e := range append([]*entry(nil), d.batches...) {
+		for _, e := range slices.Clone(d.batches) {
 			if e.state != Applied {
 				continue
 			}

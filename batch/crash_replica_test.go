@@ -39,7 +39,7 @@ func (w *crashWorld) runSession(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &crashSession{crashMember: w.join(cancel), cursors: map[TopicPartition]*crashCursor{}, adopting: map[TopicPartition]context.CancelFunc{}}
-	s.driver = NewDriver(Config{Group: "g", MaxChain: w.plan.MaxChain, CommitTimeout: time.Minute, RetryMin: 1, RetryMax: 1},
+	s.driver = NewDriver(Config{MaxChain: w.plan.MaxChain, CommitTimeout: time.Minute, RetryMin: 1, RetryMax: 1},
 		Ports{s.crashMember, s.crashMember, s.crashMember, s.crashMember}, discard)
 	s.wg.Go(func() {
 		_ = s.driver.Run(ctx)

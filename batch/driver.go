@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,6 @@ import (
 
 // Config bounds the driver.
 type Config struct {
-	Group string
 	// MaxChain is how many prepared batches a partition may have before fetching pauses. Slots for the batches that a
 	// revoke or a shutdown seals come on top.
 	MaxChain int
@@ -43,6 +43,7 @@ type Driver struct {
 	decided chan struct{} // capacity 1: there are batches to be taken by takeDecided
 	idle    chan struct{} // capacity 1: one request is as good as many
 	dead    chan struct{} // closed when Run ends
+	why     error         // it did; to be read when dead is closed
 
 	// mu is the ownership lock. Kafka fences generations, not owners: a live member may commit a partition it has just
 	// lost. So every commit request is made under this lock, for partitions the ledger holds, and the revoke callback
@@ -87,8 +88,8 @@ func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
 }
 
 // Run drives batches until ctx ends or the session has to. It returns an error that wraps [ErrRejoin], or ctx's.
-func (d *Driver) Run(ctx context.Context) error {
-	defer d.close()
+func (d *Driver) Run(ctx context.Context) (err error) {
+	defer func() { d.close(err) }()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.runPrepare(ctx) })
 	g.Go(func() error { return d.runIdle(ctx) })
@@ -107,10 +108,11 @@ func (d *Driver) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// close drops what was not prepared.
-func (d *Driver) close() {
+// close drops what was not prepared, and tells those who wait for it why.
+func (d *Driver) close(why error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.why = why
 	close(d.dead)
 	for _, e := range d.batches {
 		if e.state == Sealed || e.state == Stored {
@@ -133,7 +135,7 @@ func (d *Driver) Seal(m *Manifest, u Unfinished) (wait func(context.Context) err
 		case <-e.prepared:
 			return nil
 		case <-d.dead:
-			return fmt.Errorf("batch %s: %w", m.ID, ErrRejoin)
+			return fmt.Errorf("batch %s: %w: %w", m.ID, d.why, ErrRejoin)
 		case <-ctx.Done():
 			return fmt.Errorf("batch %s is %s: %w", m.ID, d.stateOf(e), ctx.Err())
 		}
@@ -201,24 +203,18 @@ func (d *Driver) stateOf(e *entry) State {
 
 // become changes the state; d.mu is held. A transition that state.go does not know is a fault of this program.
 func (d *Driver) become(e *entry, next State) {
-	for _, s := range transitions(e.state) {
-		if s == next {
-			e.state, e.since, e.err = next, time.Now(), nil
-			d.publish()
-			return
-		}
+	if !slices.Contains(transitions(e.state), next) {
+		panic(fmt.Sprintf("batch %s cannot become %s from %s", e.manifest.ID, next, e.state))
 	}
-	panic(fmt.Sprintf("batch %s cannot become %s from %s", e.manifest.ID, next, e.state))
+	e.state, e.since, e.err = next, time.Now(), nil
+	d.publish()
 }
 
 // remove forgets a finished batch; d.mu is held.
 func (d *Driver) remove(e *entry) {
-	for i, o := range d.batches {
-		if o == e {
-			d.batches = append(d.batches[:i:i], d.batches[i+1:]...)
-			d.publish()
-			return
-		}
+	if i := slices.Index(d.batches, e); i >= 0 {
+		d.batches = slices.Delete(d.batches, i, i+1)
+		d.publish()
 	}
 }
 

@@ -226,6 +226,18 @@ func TestDriver_ABatchThatIsPastOnOnePartitionIsNeverSubmitted(t *testing.T) {
 	}
 }
 
+// Kafka forgets the offsets of a topic that is deleted. That is no proof that a batch was not decided.
+func TestDriver_ABatchWithAPartitionWithoutAnOffsetStops(t *testing.T) {
+	w := newWorld()
+	m := manifest(map[TopicPartition][2]int64{tp(0): {0, 10}, tp(1): {0, 7}})
+	crashed(t, w, m, tp(0), tp(1))
+	w.offsets[tp(1)] = GroupOffset{Offset: -1}
+	before := w.offsets[tp(0)]
+	s := start(t, w)
+	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Stop, ErrNoOffset)
+	require.Equal(t, before, w.offsets[tp(0)], "the batch stays in the metadata")
+}
+
 func TestDriver_AMissingManifestStopsThePartition(t *testing.T) {
 	w := newWorld()
 	m := manifest(map[TopicPartition][2]int64{tp(0): {0, 10}})

@@ -249,7 +249,7 @@ func TestExplore_KnowsEveryFieldOfADriver(t *testing.T) {
 		of   any
 		want []string
 	}{
-		{Driver{}, []string{"cfg", "ports", "log", "sealed", "decided", "idle", "dead", "mu", "ledger", "batches", "view"}},
+		{Driver{}, []string{"cfg", "ports", "log", "sealed", "decided", "idle", "dead", "why", "mu", "ledger", "batches", "view"}},
 		{entry{}, []string{"manifest", "unfinished", "prepared", "state", "since", "driven", "attempts", "err", "committed"}},
 		{Ledger{}, []string{"held"}},
 		{holding{}, []string{"committed", "meta", "stopped"}},

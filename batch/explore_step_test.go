@@ -207,7 +207,7 @@ func (n *node) step(a action) (next node, c chances, violation error) {
 	case errors.Is(err, ErrRejoin) && n.replica[a.r].member && !blamed:
 		violation = fmt.Errorf("a session ended without a reason: %w", err)
 	case errors.Is(err, ErrRejoin):
-		d.close()
+		d.close(errLostReply)
 		if blamed {
 			s.node.crashes++
 		}

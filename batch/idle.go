@@ -30,7 +30,7 @@ func (d *Driver) runIdle(ctx context.Context) error {
 
 func (d *Driver) moveClocks(ctx context.Context) error {
 	d.mu.Lock()
-	tps := sortedKeys(d.ledger.held)
+	tps := d.ledger.consumed()
 	d.mu.Unlock()
 	if len(tps) == 0 {
 		return nil
@@ -55,6 +55,11 @@ func (d *Driver) moveClocks(ctx context.Context) error {
 	d.ledger.WasIdle(commits, asked)
 	d.publish()
 	return nil
+}
+
+// consumed returns the partitions that are held and not stopped.
+func (l *Ledger) consumed() []TopicPartition {
+	return slices.DeleteFunc(sortedKeys(l.held), func(tp TopicPartition) bool { return l.held[tp].stopped })
 }
 
 // Idle moves the committed clocks of partitions whose end was reached to asked, the instant at which the ends were asked

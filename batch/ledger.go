@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,13 +38,11 @@ func (h *holding) end() int64 {
 
 // names says at which place of the chain the batch stands, or -1.
 func (h *holding) names(id ID) int {
-	for i, l := range h.meta.Chain {
-		if l.Batch == id {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(h.meta.Chain, func(l Link) bool { return l.Batch == id })
 }
+
+// with returns the chain with a batch appended; the chain itself stays as it is.
+func (h *holding) with(l Link) []Link { return append(slices.Clip(h.meta.Chain), l) }
 
 // NewLedger returns a ledger that holds nothing.
 func NewLedger() *Ledger { return &Ledger{held: make(map[TopicPartition]*holding)} }
@@ -95,7 +94,7 @@ func (l *Ledger) Prepare(m *Manifest) ([]Commit, error) {
 			return nil, fmt.Errorf("prepare batch %s: %s has range [%d, %d) and the batch before ends at %d: %w",
 				m.ID, r.TopicPartition, r.Start, r.End, h.end(), ErrGap)
 		}
-		meta := Metadata{Clock: h.meta.Clock, Chain: append(h.meta.Chain[:len(h.meta.Chain):len(h.meta.Chain)], Link{m.ID, r.End})}
+		meta := Metadata{Clock: h.meta.Clock, Chain: h.with(Link{m.ID, r.End})}
 		text := meta.String()
 		if len(text) > MaxMetadata {
 			return nil, fmt.Errorf("prepare batch %s: %s: metadata of %d bytes for a chain of %d, Kafka allows %d",
@@ -110,7 +109,7 @@ func (l *Ledger) Prepare(m *Manifest) ([]Commit, error) {
 func (l *Ledger) Prepared(m *Manifest) {
 	for _, r := range m.Ranges {
 		if h := l.held[r.TopicPartition]; h != nil {
-			h.meta.Chain = append(h.meta.Chain[:len(h.meta.Chain):len(h.meta.Chain)], Link{m.ID, r.End})
+			h.meta.Chain = h.with(Link{m.ID, r.End})
 		}
 	}
 }

@@ -118,7 +118,6 @@ type Counts struct {
 	Consumed   int64 `json:"consumed"`
 	Duplicates int64 `json:"duplicates"` // same team and uuid earlier in the batch; dropped
 	Superseded int64 `json:"superseded"` // of merged models: the batch has the key in this or a later version; dropped
-	Filtered   int64 `json:"filtered"`   // excluded by the destination's filters
 	Skipped    int64 `json:"skipped"`    // of teams without a destination
 	Rejected   int64 `json:"rejected"`   // not decodable; in the rejects part
 	Nulled     int64 `json:"nulled"`     // rows kept with a NULL where BigQuery would refuse the document; original in the rejects part
@@ -145,8 +144,8 @@ func DecodeManifest(b []byte) (*Manifest, error) {
 	return m, m.Check()
 }
 
-// Check is the first half of the double count: every consumed record is a row, a dropped duplicate, filtered, skipped
-// or rejected, and the ranges are well formed. (The second half, BigQuery's own count, is taken after each job.)
+// Check is the first half of the double count: every consumed record is a row, a dropped duplicate, superseded,
+// skipped or rejected, and the ranges are well formed. (The second half, BigQuery's own count, is taken after each job.)
 func (m *Manifest) Check() error {
 	var records, rows, rejected int64
 	for _, r := range m.Ranges {
@@ -162,9 +161,9 @@ func (m *Manifest) Check() error {
 		rejected += p.Rows
 	}
 	c := m.Counts
-	if sum := rows + c.Duplicates + c.Superseded + c.Filtered + c.Skipped + c.Rejected; records != c.Consumed || sum != c.Consumed || rejected != c.Rejected+c.Nulled {
-		return fmt.Errorf("manifest %s does not add up: ranges hold %d records and %d were consumed; %d rows + %d duplicates + %d superseded + %d filtered + %d skipped + %d rejected = %d; %d rejects written for %d rejected + %d nulled: %w",
-			m.ID, records, c.Consumed, rows, c.Duplicates, c.Superseded, c.Filtered, c.Skipped, c.Rejected, sum, rejected, c.Rejected, c.Nulled, ErrMiscount)
+	if sum := rows + c.Duplicates + c.Superseded + c.Skipped + c.Rejected; records != c.Consumed || sum != c.Consumed || rejected != c.Rejected+c.Nulled {
+		return fmt.Errorf("manifest %s does not add up: ranges hold %d records and %d were consumed; %d rows + %d duplicates + %d superseded + %d skipped + %d rejected = %d; %d rejects written for %d rejected + %d nulled: %w",
+			m.ID, records, c.Consumed, rows, c.Duplicates, c.Superseded, c.Skipped, c.Rejected, sum, rejected, c.Rejected, c.Nulled, ErrMiscount)
 	}
 	return nil
 }

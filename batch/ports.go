@@ -27,14 +27,19 @@ type Offsets interface {
 
 // Observer is told what happens to batches; it must not block. Package service turns it into metrics.
 type Observer interface {
-	// Step is called after every step (finish, manifest, prepare, apply, commit, adopt), with its error if it failed.
+	// Step is called after every step (clock, upload, manifest, prepare, apply, commit, adopt, idle), with its error if it failed.
 	Step(step string, took time.Duration, err error)
 	// Committed is called when the end offsets of a batch are committed.
 	Committed(m *Manifest)
 }
 
-// ErrNoManifest means that the bucket holds no manifest of that batch.
-var ErrNoManifest = errors.New("no manifest")
+var (
+	// ErrNoManifest means that the bucket holds no manifest of that batch.
+	ErrNoManifest = errors.New("no manifest")
+	// ErrNoOffset means that a partition of a batch had a committed offset and has none any more, so that nobody can tell
+	// whether the batch was decided.
+	ErrNoOffset = errors.New("the group's committed offset is gone")
+)
 
 // Unfinished is a sealed batch whose last rows may still be in memory.
 type Unfinished interface {
@@ -59,6 +64,7 @@ type Applier interface {
 	// Apply returns once the rows are in the table, and how many BigQuery counted. An error means "not known to be
 	// applied": the caller tries again later.
 	Apply(ctx context.Context, m *Manifest, t *Table) (rows int64, err error)
-	// Applied looks whether the rows are in the table, without submitting anything.
+	// Applied looks whether the rows are in the table, without submitting anything. It may wait for as long as a job of
+	// the batch runs, until ctx ends.
 	Applied(ctx context.Context, m *Manifest, t *Table) (bool, error)
 }

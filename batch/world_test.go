@@ -181,7 +181,7 @@ type session struct {
 
 func start(t *testing.T, w *world) *session {
 	m := w.join()
-	d := NewDriver(Config{Group: "g", MaxChain: 4, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond},
+	d := NewDriver(Config{MaxChain: 4, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond},
 		Ports{m, m, m, m}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

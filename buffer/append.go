@@ -16,6 +16,11 @@ import (
 // of ten thousand is shared evenly.
 const chunkRecords = 256
 
+// maxRowBytes is less than BigQuery's 50 MB for a Parquet row. A message that is short enough may become a longer row:
+// $set stands in a column of its own next to the properties, and a byte that is no UTF-8 becomes three. A batch with a
+// row that cannot be loaded could never be applied.
+const maxRowBytes = 45_000_000
+
 // worker decodes on one goroutine at a time.
 type worker struct {
 	decoder *model.Decoder
@@ -99,6 +104,10 @@ func (b *Batch) takeEvent(w *worker, r *kgo.Record) {
 		c.Skipped++
 		return
 	}
+	if size := e.Size() + len(e.ElementsChain); size > maxRowBytes { // elements is the chain again, quoted
+		b.reject(c, r, model.ReasonTooLarge, fmt.Sprintf("row has %d bytes; want at most %d", size, maxRowBytes))
+		return
+	}
 	w.source = model.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMicro()}
 	switch t.append(e, &w.source) {
 	case nulled:
@@ -142,7 +151,6 @@ func (b *Batch) taken(topic string, n int, c *tally) {
 	b.tally.Skipped += c.Skipped
 	b.tally.Rejected += c.Rejected
 	b.tally.Nulled += c.Nulled
-	b.tally.rows += c.rows
 }
 
 // cursor shares the records of an Append among the workers.

@@ -12,7 +12,7 @@ type Config struct {
 	// PartSize is the size at which a team's rows become a part.
 	PartSize Size `envconfig:"PART_SIZE" default:"32MiB" desc:"Uncompressed size at which a team's rows are written to Cloud Storage before the period ends; BigQuery loads few large files fastest."`
 	// MaxRecordSize is the longest message that becomes a row.
-	MaxRecordSize Size `envconfig:"MAX_RECORD_SIZE" default:"16MiB" desc:"Messages longer than this are rejects (too_large). BigQuery's limit for a row is 50 MB."`
+	MaxRecordSize Size `envconfig:"MAX_RECORD_SIZE" default:"16MiB" desc:"Messages longer than this are rejects (too_large). At most 24MiB and half of TIDEMARK_BUFFER_MEMORY."`
 	// Deduplicate says whether events seen twice in a batch are dropped.
 	Deduplicate string `envconfig:"DEDUPLICATE" default:"batch" desc:"batch drops events whose team and uuid were seen in the same batch, at about 25 bytes of memory for each; off keeps them."`
 }

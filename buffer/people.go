@@ -1,7 +1,11 @@
 package buffer
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/model"
 )
 
 func (b *Batch) takePerson(w *worker, r *kgo.Record) {
@@ -27,6 +31,10 @@ func (b *Batch) takeChange(w *worker, r *kgo.Record) {
 	t := b.team(w.change.TeamID)
 	if t == nil {
 		c.Skipped++
+		return
+	}
+	if size := w.change.Size(); size > maxRowBytes {
+		b.reject(c, r, model.ReasonTooLarge, fmt.Sprintf("row has %d bytes; want at most %d", size, maxRowBytes))
 		return
 	}
 	switch t.people.add(&w.change) {

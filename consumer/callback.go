@@ -220,10 +220,10 @@ func count(m map[string][]int32) (n int) {
 // stopHint says how to go on with a stopped partition.
 func stopHint(err error) string {
 	switch {
-	case errors.Is(err, ErrExpired), errors.Is(err, kerr.OffsetOutOfRange):
+	case errors.Is(err, batch.ErrNoOffset), errors.Is(err, kerr.OffsetOutOfRange):
 		return "decide where to go on: stop all replicas, set the group's offset of this partition with kafka-consumer-groups --reset-offsets, start them again; records Kafka has deleted are lost to the export"
 	case errors.Is(err, ErrRecreated), errors.Is(err, kerr.UnknownTopicID):
-		return "to consume the new topic from its start, stop all replicas, delete the group's offsets of this topic and the objects under groups/<group>/ in the bucket that name it, start them again; or use a new TIDEMARK_GROUP"
+		return "to consume the new topic from its start, stop all replicas, delete the group's offsets of this topic and the objects under groups/<group>/ in the bucket that name it, start them again (a new TIDEMARK_GROUP would double the events of the other topics)"
 	case errors.Is(err, batch.ErrNoManifest):
 		return "restore the manifest from the bucket's soft delete or versions; without it nobody can tell whether the batch is in BigQuery"
 	case errors.Is(err, batch.ErrMetadataVersion), errors.Is(err, batch.ErrManifestVersion):

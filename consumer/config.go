@@ -30,7 +30,7 @@ type Config struct {
 	// SessionTimeout is how long the group waits for a silent member.
 	SessionTimeout time.Duration `envconfig:"SESSION_TIMEOUT" default:"45s" desc:"How long the group waits for a silent replica before it gives the partitions to others."`
 	// ShutdownTimeout bounds the hand-over at SIGTERM.
-	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"60s" desc:"How long SIGTERM may take: the time to upload and prepare what is in memory. Below the orchestrator's own limit."`
+	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"60s" desc:"How long SIGTERM may take: the time to upload and prepare what is in memory. Leaving the group takes up to 5 seconds more; the orchestrator's own limit must be above both (Kubernetes' default is 30 seconds)."`
 	// InstanceID makes the replica a static member of the group.
 	InstanceID string `envconfig:"INSTANCE_ID" desc:"Static member name of this replica (for example the pod name of a StatefulSet); empty = dynamic membership."`
 

@@ -196,11 +196,14 @@ func (o *Offsets) Ends(ctx context.Context, tps []batch.TopicPartition) (map[bat
 	var errs []error
 	for _, tp := range tps {
 		l, ok := listed.Lookup(tp.Topic, tp.Partition)
-		if !ok || l.Err != nil {
-			errs = append(errs, fmt.Errorf("end offset of %s: %w", tp, errors.Join(l.Err)))
-			continue
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("end offset of %s: not in Kafka's reply", tp))
+		case l.Err != nil:
+			errs = append(errs, fmt.Errorf("end offset of %s: %w", tp, l.Err))
+		default:
+			ends[tp] = l.Offset
 		}
-		ends[tp] = l.Offset
 	}
 	return ends, errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
@@ -35,6 +36,9 @@ func (s *Session) poll(ctx context.Context, stop context.Context) error {
 		s.client.AllowRebalance()
 		if err != nil {
 			return err
+		}
+		if s.refused { // or the broker would be asked again at once
+			batch.Pause(stop, pollWait)
 		}
 	}
 	return s.shutDown(ctx)
@@ -73,6 +77,7 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
+	s.refused = false
 	s.sealDue(now)
 	defer s.publish(now)
 	var err error
@@ -133,8 +138,8 @@ func total(work [][]*kgo.Record) (n int) {
 	return n
 }
 
-// fetchFailed handles an error of the Kafka client. An offset that is out of range, or a topic that is gone, stops the
-// partition: where to go on is for a person to decide. The client has stopped fetching it by itself.
+// fetchFailed handles an error of the Kafka client. What a person must decide stops the partition. Anything else, such as
+// an ACL that is being changed, may pass: the client goes on fetching from the same offset. s.mu is held.
 func (s *Session) fetchFailed(tp batch.TopicPartition, err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), kgo.IsRetryableBrokerErr(err):
@@ -142,12 +147,35 @@ func (s *Session) fetchFailed(tp batch.TopicPartition, err error) error {
 	case errors.Is(err, kgo.ErrClientClosed):
 		return err
 	}
-	var group *kgo.ErrGroupSession
-	if errors.As(err, &group) {
+	switch {
+	case tp.Topic == "": // about the whole membership
 		return fmt.Errorf("%w: %w", err, batch.ErrRejoin)
+	case tp.Partition >= 0 && isFinal(err):
+		s.stop(tp, err)
+		return nil
 	}
-	s.stop(tp, err)
+	s.refused = true // partition -1 stands for all of the topic's, which have errors of their own if they cannot be fetched
+	if now := time.Now(); now.Sub(s.warned) >= warnEvery {
+		s.warned = now
+		s.log.Warn("nothing fetched; trying again", "topic", tp.Topic, "partition", tp.Partition, "err", err)
+	}
 	return nil
+}
+
+// warnEvery bounds how often a fetch that is refused again and again is told of.
+const warnEvery = time.Minute
+
+// isFinal says whether fetching a partition fails until a person has decided something: where to go on, what becomes of a
+// topic that was deleted or re-created, or of records that cannot be read.
+func isFinal(err error) bool {
+	for _, final := range []error{kerr.OffsetOutOfRange, kerr.UnknownTopicID, kerr.InconsistentTopicID, kerr.UnknownTopicOrPartition, kerr.CorruptMessage} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	var loss *kgo.ErrDataLoss
+	var kafka *kerr.Error
+	return errors.As(err, &loss) || !errors.As(err, &kafka) // not Kafka's word: a batch that cannot be decoded
 }
 
 // stop takes a partition out of use, loudly. s.mu is held.
@@ -164,7 +192,7 @@ func (s *Session) stop(tp batch.TopicPartition, err error) {
 	s.driver.Stop(tp, p.clock)
 	s.metrics.stopped(tp, true)
 	s.log.Error("partition stopped: nothing more is read from it", "topic", tp.Topic, "partition", tp.Partition,
-		"start", p.pos, "err", err, "hint", stopHint(err))
+		"next", p.pos, "err", err, "hint", stopHint(err))
 }
 
 func sortedPartitions(m map[batch.TopicPartition]*partition) []batch.TopicPartition {

@@ -44,8 +44,8 @@ type Session struct {
 	pacer   Pacer
 	starter *starter
 	fail    context.CancelCauseFunc // ends the session
-	ended   context.Context
-	built   chan struct{} // closed when what stands above is complete
+	ended   context.Context         // a field because the client's callbacks come without a context of ours
+	built   chan struct{}           // closed when what stands above is complete
 	view    atomic.Pointer[View]
 
 	// mu guards what follows. The poll loop holds it while it appends, callbacks while they seal.
@@ -55,6 +55,8 @@ type Session struct {
 	lastSeal        time.Time
 	decided         func(context.Context) error // waits until the last batch sealed is decided
 	topicPartitions int                         // of all topics, held or not
+	refused         bool                        // the last poll met an error that may pass
+	warned          time.Time                   // when such an error was last told of
 }
 
 // NewSession builds a session. Its client joins the group in the background; nothing is consumed, and nobody's batches are

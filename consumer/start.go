@@ -18,12 +18,8 @@ import (
 	"tidemark/batch"
 )
 
-var (
-	// ErrExpired means that the group had an offset for the partition and has none any more.
-	ErrExpired = errors.New("the group's committed offset is gone")
-	// ErrRecreated means that the topic was deleted and created again.
-	ErrRecreated = errors.New("the topic was re-created")
-)
+// ErrRecreated means that the topic was deleted and created again.
+var ErrRecreated = errors.New("the topic was re-created")
 
 // starter finds out where a partition without a committed offset begins.
 //
@@ -73,10 +69,10 @@ func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]bat
 	for p, o := range offsets {
 		mark, marked := marks[p]
 		switch {
-		case marked && mark.TopicID != id:
+		case marked && mark.TopicID != id && known(mark.TopicID) && known(id):
 			stops[p] = fmt.Errorf("topic %s has ID %s and this group consumed it under ID %s: %w", topic, id, mark.TopicID, ErrRecreated)
 		case marked && o.Offset < 0:
-			stops[p] = ErrExpired
+			stops[p] = batch.ErrNoOffset
 		case !marked && o.Offset < 0:
 			fresh = append(fresh, p)
 			unmarked = append(unmarked, p)
@@ -91,6 +87,10 @@ func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]bat
 		return s.create(ctx, s.partitionName(topic, p), partitionMark{TopicID: id})
 	})
 }
+
+// known says whether a topic ID says anything: brokers before Kafka 2.8 have none, and the group may be older than the
+// upgrade.
+func known(topicID string) bool { return topicID != kadm.TopicID{}.String() }
 
 // first commits the offsets at which partitions begin, in one request.
 func (s *starter) first(ctx context.Context, topic, topicID string, partitions []int32, offsets map[int32]batch.GroupOffset) error {

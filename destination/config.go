@@ -20,7 +20,7 @@ type Config struct {
 	// PersonDeletes is what becomes of the rows of deleted persons.
 	PersonDeletes string `envconfig:"PERSON_DELETES" default:"mark" desc:"What becomes of the rows of deleted persons and distinct ids: mark keeps them and sets is_deleted, as PostHog's own export does; remove deletes them and the person's properties."`
 	// StatusTable says how far the other tables are complete.
-	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per batch and table. Empty turns it off, which is allowed only without the persons model: merges rely on it."`
+	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per batch and table. Empty turns it off, which is allowed only without the persons model: merges conflict on it, so all replicas that write to one persons table must have the same, and it may be changed only while all are stopped and nothing is prepared."`
 	// JSONColumns chooses the type of the JSON documents' columns in a table that tidemark creates. An existing table's
 	// own types are used as they are.
 	JSONColumns bool `envconfig:"JSON_COLUMNS" default:"false" desc:"Create the columns that hold JSON documents as JSON instead of STRING. Rows then reach the table through a stage table and one INSERT query per batch, which BigQuery bills, where STRING columns are loaded free of charge. An existing table keeps its types."`
@@ -91,6 +91,9 @@ func (c Config) validateTables() error {
 			errs = append(errs, fmt.Errorf("TIDEMARK_%s and TIDEMARK_%s are both %q; want different tables", other, t.variable, t.name))
 		}
 		names[t.name] = t.variable
+		if c.Exports(PersonsModel) && strings.HasPrefix(t.name, c.PersonsTable+"_") && strings.HasSuffix(t.name, "_state") {
+			errs = append(errs, fmt.Errorf("TIDEMARK_%s is %q; want another name: those that begin with that of the persons table and end in _state are for its side tables", t.variable, t.name))
+		}
 	}
 	return errors.Join(errs...)
 }

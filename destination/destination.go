@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"tidemark/batch"
 	"tidemark/model"
@@ -39,8 +38,6 @@ func New(cfg Config, project string, w Warehouse) (*Destination, error) {
 // Resolved is the destination's tables as they were found.
 type Resolved struct {
 	Tables []ResolvedTable // one per model
-	// ReadAt is when the tables were read; columns added later are not known.
-	ReadAt time.Time
 }
 
 // ResolvedTable is one of them.
@@ -54,13 +51,13 @@ type ResolvedTable struct {
 // Wants says whether records of the team have a destination at all. It is called per record and touches no shared state.
 func (d *Destination) Wants(team int64) bool { return d.cfg.Wants(team) }
 
-// Resolve reads the tables of all models, creates those that are missing, and matches their columns. now is recorded as
-// ReadAt. It is safe to repeat; the caller decides how often (a batch is opened with the newest answer).
+// Resolve reads the tables of all models, creates those that are missing, and matches their columns. It is
+// safe to repeat; the caller decides how often (a batch is opened with the newest answer).
 //
 // An [*Error] says that a table as it is can never take rows, until somebody changes it. Any other error is the
 // warehouse's.
-func (d *Destination) Resolve(ctx context.Context, now time.Time) (Resolved, error) {
-	res := Resolved{ReadAt: now}
+func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
+	var res Resolved
 	var errs []error
 	for _, kind := range []table{d.events(), d.persons()} {
 		if !d.cfg.Exports(kind.model) {

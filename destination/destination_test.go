@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -62,8 +61,7 @@ func resolve(t *testing.T, w *warehouse, json bool) (ResolvedTable, error) {
 	t.Helper()
 	d, err := New(config(json, EventsModel), "acme", w)
 	require.NoError(t, err)
-	res, err := d.Resolve(t.Context(), time.Unix(1, 0))
-	require.Equal(t, time.Unix(1, 0), res.ReadAt)
+	res, err := d.Resolve(t.Context())
 	require.Len(t, res.Tables, 1)
 	return res.Tables[0], err
 }
@@ -165,7 +163,7 @@ func TestResolve_CreatesThePersonsTableWithDocumentedColumns(t *testing.T) {
 		cfg.PersonDeletes = "remove"
 		d, err := New(cfg, "acme", w)
 		require.NoError(t, err)
-		res, err := d.Resolve(t.Context(), time.Unix(1, 0))
+		res, err := d.Resolve(t.Context())
 		require.NoError(t, err)
 		require.Len(t, w.created, 1, "no events table is made")
 		require.Empty(t, w.created[0].PartitionBy)
@@ -191,7 +189,7 @@ func TestResolve_PersonsNeedTheColumnsTheyAreMergedBy(t *testing.T) {
 	}}}}
 	d, err := New(config(false, EventsModel, PersonsModel), "acme", w)
 	require.NoError(t, err)
-	res, err := d.Resolve(t.Context(), time.Unix(1, 0))
+	res, err := d.Resolve(t.Context())
 	require.ErrorContains(t, err, "column person_distinct_id_version is missing; want INT64")
 	require.ErrorContains(t, err, "column person_version has type FLOAT64; want INT64")
 	require.NotContains(t, err.Error(), "distinct_id is missing")
@@ -220,6 +218,7 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 		{func(c *Config) { c.Dataset, c.EventsTable, c.Teams = "a-b", "a`b", []int64{0, 5, 5} },
 			[]string{`TIDEMARK_DATASET is "a-b"`, "TIDEMARK_EVENTS_TABLE is \"a`b\"", "TIDEMARK_TEAMS has 0", "TIDEMARK_TEAMS has 5"}},
 		{func(c *Config) { c.Dataset = "" }, []string{"TIDEMARK_DATASET is empty"}},
+		{func(c *Config) { c.EventsTable = "persons_person_state" }, []string{`TIDEMARK_EVENTS_TABLE is "persons_person_state"; want another name`}},
 		{func(c *Config) { c.PersonsTable = "events" }, []string{`TIDEMARK_EVENTS_TABLE and TIDEMARK_PERSONS_TABLE are both "events"`}},
 		{func(c *Config) { c.Models = nil }, []string{"TIDEMARK_MODELS is empty; want events, persons or both"}},
 		{func(c *Config) { c.Models = []string{"events", "event", "events"} }, []string{`TIDEMARK_MODELS has "event"`, `TIDEMARK_MODELS has "events"`}},

@@ -36,8 +36,8 @@ func (e *StorageError) Unwrap() error { return e.err }
 // Hint says what an operator can do; empty if there is nothing particular.
 func (e *StorageError) Hint() string { return e.hint }
 
-// IsPermanent says whether err is one of Cloud Storage that repeating cannot mend.
-func IsPermanent(err error) bool {
+// isPermanent says whether err is one of Cloud Storage that repeating cannot mend.
+func isPermanent(err error) bool {
 	var e *StorageError
 	return errors.As(err, &e) && e.Permanent
 }

@@ -93,7 +93,7 @@ func TestGCS_OtherContentIsAConflict(t *testing.T) {
 	for _, other := range []string{"yours", "mine!", ""} {
 		err := g.Put(t.Context(), "a", []byte(other))
 		require.ErrorIs(t, err, ErrConflict)
-		require.True(t, IsPermanent(err))
+		require.True(t, isPermanent(err))
 		require.NotEmpty(t, batch.HintOf(err))
 	}
 	require.Equal(t, "mine", string(s.object("a")))
@@ -117,7 +117,7 @@ func TestGCS_PermanentErrorsAreNotRepeated(t *testing.T) {
 			_, list := g.List(t.Context(), "a", "")
 			_, location := g.Location(t.Context())
 			for op, err := range map[string]error{"upload": put, "list": list, "bucket": location} {
-				require.True(t, IsPermanent(err), "%s: %v", op, err)
+				require.True(t, isPermanent(err), "%s: %v", op, err)
 				require.NotEmpty(t, batch.HintOf(err), op)
 				require.Equal(t, 1, s.count(op))
 			}
@@ -131,11 +131,11 @@ func TestGCS_MissingObjectIsToldFromMissingBucket(t *testing.T) {
 	g := s.store(t)
 	_, err := g.Get(t.Context(), "a")
 	require.ErrorIs(t, err, ErrNotExist)
-	require.False(t, IsPermanent(err))
+	require.False(t, isPermanent(err))
 	s.inject(fault{op: "bucket", status: http.StatusNotFound})
 	_, err = g.Get(t.Context(), "a")
 	require.NotErrorIs(t, err, ErrNotExist)
-	require.True(t, IsPermanent(err))
+	require.True(t, isPermanent(err))
 }
 
 func TestGCS_ListIsSortedAndStartsWhereAsked(t *testing.T) {
@@ -160,7 +160,7 @@ func TestGCS_EndsWithItsContext(t *testing.T) {
 	defer cancel()
 	err := g.Put(ctx, "a", []byte("x"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.False(t, IsPermanent(err))
+	require.False(t, isPermanent(err))
 }
 
 func TestRetry_EveryAttemptHasItsOwnDeadline(t *testing.T) {

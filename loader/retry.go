@@ -32,7 +32,7 @@ func retry(ctx context.Context, log *slog.Logger, r request, attempt func(contex
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s %q attempt %d: %w", r.op, r.object, n, errors.Join(context.Cause(ctx), err))
-		case errors.Is(err, ErrNotExist), IsPermanent(err):
+		case errors.Is(err, ErrNotExist), isPermanent(err):
 			return fmt.Errorf("%s %q: %w", r.op, r.object, err)
 		}
 		pause := wait/2 + rand.N(wait)

@@ -47,7 +47,7 @@ func hasColumn(t batch.Target, name string) bool {
 // mergeSQL is the script for the columns that the persons table has and for the kinds of changes in the stage: a MERGE
 // with an UPDATE is billed for its whole target, so one without rows is left out.
 func mergeSQL(t batch.Target, stage string, keys batch.Keys) (string, error) {
-	statements := []string{assertStageSQL + fenceSQL("last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()")}
+	statements := []string{assertStageSQL + assertSeededSQL + fenceSQL("last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()")}
 	if hasPersons(keys) {
 		statements = append(statements, personStateSQL(stagedPersons, personBounds, t.RemoveDeleted))
 	}

@@ -35,31 +35,55 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time) err
 	return nil
 }
 
-// seedSQL merges the rows of the persons table into the states as if they were messages. is_deleted does not say which
-// half of a row it is about: it is taken for the person's where all rows of the person have it, and for the mapping's
-// where only some have.
+// seedSQL merges the rows of the persons table into the states as if they were messages, and marks the states as seeded.
+//
+// is_deleted does not say which half of a row it is about, and only rows with the person's latest version say anything of
+// the person as it is: where all of those have it, it is taken for the person's, and where only some have, for their
+// mappings'.
 func seedSQL(t batch.Target) (string, error) {
-	deleted := "IFNULL(" + ownColumn(t, "is_deleted", "BOOL") + ", FALSE)"
-	personDeleted := "LOGICAL_AND(" + deleted + ") OVER (PARTITION BY team_id, person_id)"
 	properties := ownColumn(t, "properties", "STRING")
 	if t.HasJSON() { // TO_JSON_STRING makes the text "null" of NULL
 		properties = "IF(" + properties + " IS NULL, NULL, TO_JSON_STRING(" + properties + "))"
 	}
+	rows := `(
+    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, ` + properties + ` AS properties, ` +
+		ownColumn(t, "created_at", "TIMESTAMP") + ` AS created_at, ` + ownColumn(t, "is_identified", "BOOL") + ` AS is_identified,
+      latest, deleted, COUNTIF(latest AND NOT deleted) OVER (PARTITION BY team_id, person_id) = 0 AS person_deleted
+    FROM (
+      SELECT *, IFNULL(` + ownColumn(t, "is_deleted", "BOOL") + `, FALSE) AS deleted,
+        IFNULL(person_version, -1) = MAX(IFNULL(person_version, -1)) OVER (PARTITION BY team_id, person_id) AS latest
+      FROM {persons}
+      WHERE team_id IS NOT NULL AND distinct_id IS NOT NULL AND person_id IS NOT NULL
+    )
+  )`
 	persons := `(
-    SELECT team_id, person_id, person_version AS version, ` + personDeleted + ` AS is_deleted, ` + properties + ` AS properties, ` +
-		ownColumn(t, "created_at", "TIMESTAMP") + ` AS created_at, ` + ownColumn(t, "is_identified", "BOOL") + ` AS is_identified
-    FROM {persons}
+    SELECT team_id, person_id, person_version AS version, person_deleted AS is_deleted, properties, created_at, is_identified
+    FROM ` + rows + `
   )
-  WHERE team_id IS NOT NULL AND person_id IS NOT NULL`
+  WHERE TRUE`
 	mappings := `(
-    SELECT team_id, distinct_id, person_distinct_id_version AS version, ` + deleted + ` AND NOT ` + personDeleted + ` AS is_deleted, person_id
-    FROM {persons}
+    SELECT team_id, distinct_id, person_distinct_id_version AS version, latest AND deleted AND NOT person_deleted AS is_deleted, person_id
+    FROM ` + rows + `
   )
-  WHERE team_id IS NOT NULL AND distinct_id IS NOT NULL AND person_id IS NOT NULL`
+  WHERE TRUE`
 	return transaction(t, []string{
 		fenceSQL("updated_at = CURRENT_TIMESTAMP()"), personStateSQL(persons, "", t.RemoveDeleted), mappingStateSQL(mappings, ""),
+		seededSQL("{person_state}", "person_id"), seededSQL("{mapping_state}", "distinct_id"),
 	})
 }
+
+// seededSQL puts a row into a state that says that it is seeded: of team 0, which no message can have.
+func seededSQL(state, key string) string {
+	return `INSERT INTO ` + state + ` (team_id, ` + key + `)
+SELECT 0, 'seeded'
+FROM UNNEST([1])
+WHERE NOT EXISTS (SELECT 1 FROM ` + state + ` WHERE team_id = 0);
+`
+}
+
+// assertSeededSQL refuses to merge into a state that another replica has just made again and not seeded yet.
+const assertSeededSQL = `ASSERT EXISTS (SELECT 1 FROM {person_state} WHERE team_id = 0) AND EXISTS (SELECT 1 FROM {mapping_state} WHERE team_id = 0) AS 'a side table is new and does not know the rows of the persons table yet; if it was emptied by hand, drop it';
+`
 
 // ownColumn is a column of the persons table, or NULL where the table does not have it.
 func ownColumn(t batch.Target, name, typ string) string {

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -75,7 +76,11 @@ func (s *Status) Publish(ctx context.Context, t batch.Target, through time.Time,
 	if last != nil {
 		job.Params = append(job.Params, batch.Param{Name: "batch", Value: last.ID.String()}, batch.Param{Name: "rows", Value: rowsOf(last, t)})
 	}
-	if _, err := s.warehouse.Query(ctx, job); err != nil {
+	result, err := s.warehouse.Query(ctx, job)
+	if err == nil && result.Rows == 0 {
+		err = errors.New("the status table has no row for it; the table may have been dropped, and the row is made again")
+	}
+	if err != nil {
 		s.forget(t)
 		return fmt.Errorf("publish how far %s is complete: %w", t, err)
 	}

@@ -39,10 +39,10 @@ func NewChangeAppender(b *Builder, json bool) *ChangeAppender {
 	}
 }
 
-// Append adds one row. It says whether the properties were withheld, that is
-// replaced by NULL because a JSON column cannot hold them: if so, the caller keeps
-// the raw message, so that nothing is lost. All values are copied.
-func (a *ChangeAppender) Append(c *Change) (withheld bool) {
+// Append adds one row. Properties that a JSON column cannot hold (c.Unloadable) are
+// replaced by NULL; whoever took the change in has kept the raw message. All values
+// are copied.
+func (a *ChangeAppender) Append(c *Change) {
 	a.team.AppendInt(c.TeamID)
 	a.person.AppendText(c.PersonID)
 	a.version.AppendInt(c.Version)
@@ -52,7 +52,7 @@ func (a *ChangeAppender) Append(c *Change) (withheld bool) {
 		a.properties.AppendNull()
 		a.createdAt.AppendNull()
 		a.isIdentified.AppendNull()
-		return false
+		return
 	}
 	a.distinctID.AppendNull()
 	a.isIdentified.AppendBool(c.IsIdentified)
@@ -61,21 +61,17 @@ func (a *ChangeAppender) Append(c *Change) (withheld bool) {
 	} else {
 		a.createdAt.AppendNull()
 	}
-	return a.appendProperties(c)
+	a.appendProperties(c)
 }
 
-func (a *ChangeAppender) appendProperties(c *Change) (withheld bool) {
+func (a *ChangeAppender) appendProperties(c *Change) {
 	switch {
-	case c.Properties == nil:
+	case c.Properties == nil, a.json && c.Unloadable:
 		a.properties.AppendNull()
-	case a.json && c.Unloadable:
-		a.properties.AppendNull()
-		return true
 	case a.json && c.mend:
 		a.scratch = AppendLoadable(a.scratch[:0], c.Properties)
 		a.properties.AppendText(a.scratch)
 	default:
 		a.properties.AppendText(c.Properties)
 	}
-	return false
 }

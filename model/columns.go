@@ -39,7 +39,7 @@ func documentedEventColumns() []Column {
 		{Name: "ip", Type: String, Created: true, Description: "IP address of the sender: $ip of the properties."},
 		{Name: "site_url", Type: String, Created: true, Description: "Always empty. Deprecated by PostHog."},
 		{Name: "timestamp", Type: Timestamp, Created: true, Description: "When the event happened."},
-		{Name: "bq_ingested_timestamp", Type: Timestamp, Created: true, Description: "When the event was taken from Kafka for BigQuery."},
+		{Name: "bq_ingested_timestamp", Type: Timestamp, Created: true, Description: "When the batch that brought the event was opened; the row is there up to a period later."},
 	}
 }
 

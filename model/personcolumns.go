@@ -21,7 +21,7 @@ func PersonColumns() []Column {
 		{Name: "created_at", Type: Timestamp, Created: true, Description: "When the person was created."},
 		{Name: "is_deleted", Type: Bool, Created: true, Description: "Whether the person or the distinct id was deleted."},
 		{Name: "is_identified", Type: Bool, Description: "Whether the person was identified."},
-		{Name: "bq_ingested_timestamp", Type: Timestamp, Description: "When the row was last written for BigQuery."},
+		{Name: "bq_ingested_timestamp", Type: Timestamp, Description: "When the batch that last wrote the row was opened; it was written up to a period later."},
 	}
 }
 

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -33,7 +34,7 @@ type opener struct {
 func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (consumer.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	res, err := o.dest.Resolve(ctx, time.Now())
+	res, err := o.dest.Resolve(ctx)
 	if err != nil {
 		o.log.Warn("destination not resolved; the batch is filled for the table as it was last seen", "batch", id, "err", err, "hint", batch.HintOf(err))
 		res = *o.last.Load()
@@ -74,7 +75,7 @@ type marks struct{ store loader.ObjectStore }
 func (m marks) Get(ctx context.Context, name string) ([]byte, error) {
 	b, err := m.store.Get(ctx, name)
 	if errors.Is(err, loader.ErrNotExist) {
-		return nil, consumer.ErrNoMark
+		return nil, fmt.Errorf("%w: %w", consumer.ErrNoMark, err)
 	}
 	return b, err
 }
@@ -82,7 +83,7 @@ func (m marks) Get(ctx context.Context, name string) ([]byte, error) {
 func (m marks) Create(ctx context.Context, name string, data []byte) error {
 	err := m.store.Put(ctx, name, data)
 	if errors.Is(err, loader.ErrConflict) {
-		return consumer.ErrMarkExists
+		return fmt.Errorf("%w: %w", consumer.ErrMarkExists, err)
 	}
 	return err
 }
@@ -116,24 +117,19 @@ func (a applier) Applied(ctx context.Context, m *batch.Manifest, t *batch.Table)
 // pacer keeps manifests, and knows from their names how many load jobs the group has made in the last 24 hours: names
 // sort by time, whoever wrote them, so a replica that has just started knows as well as any other.
 type pacer struct {
-	manifests *loader.Manifests
-	log       *slog.Logger
-	spacing   atomic.Int64 // nanoseconds between two load jobs of the group; 0 = no limit
-	used      atomic.Int64 // load jobs of the last 24 hours
+	*loader.Manifests
+	log     *slog.Logger
+	spacing atomic.Int64 // nanoseconds between two load jobs of the group; 0 = no limit
+	used    atomic.Int64 // load jobs of the last 24 hours
 }
 
 // Put implements batch.Manifests, and looks at the quota afterwards.
 func (p *pacer) Put(ctx context.Context, m *batch.Manifest) error {
-	if err := p.manifests.Put(ctx, m); err != nil {
+	if err := p.Manifests.Put(ctx, m); err != nil {
 		return err
 	}
 	p.refresh(ctx)
 	return nil
-}
-
-// Get implements batch.Manifests.
-func (p *pacer) Get(ctx context.Context, id batch.ID) (*batch.Manifest, error) {
-	return p.manifests.Get(ctx, id)
 }
 
 // refresh counts the manifests of the last day. Failing to is harmless: the spacing stays as it was.
@@ -141,7 +137,7 @@ func (p *pacer) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	now := time.Now()
-	ids, err := p.manifests.Since(ctx, now.Add(-24*time.Hour))
+	ids, err := p.Since(ctx, now.Add(-24*time.Hour))
 	if err != nil {
 		p.log.Warn("load jobs of the last day not counted", "err", err)
 		return

@@ -31,7 +31,7 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_batch_step_failures_total",
 			Help: "Failed attempts of the steps of a batch."}, []string{"step"}),
 		batches: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_batches_committed_total",
-			Help: "Batches committed, by what sealed them."}, []string{"reason"}),
+			Help: "Batches committed, by what sealed them: boundary, size, revoke or shutdown."}, []string{"reason"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_rows_committed_total",
 			Help: "Rows of committed batches, by model."}, []string{"model"}),
 		resolved: new(atomic.Pointer[destination.Resolved]),
@@ -60,11 +60,11 @@ func (m *metrics) gauges(reg prometheus.Registerer, s *service) {
 		func() float64 { return s.flushLag(time.Now()).Seconds() })
 	gauge("tidemark_watermark_timestamp_seconds", "Unix time before which every record of the partitions this replica holds is committed; 0 while unknown. The group's watermark is the minimum over replicas.",
 		func() float64 { return unix(s.status(time.Now()).Watermark) })
-	gauge("tidemark_batches_open", "Batches that are sealed and not yet committed.",
+	gauge("tidemark_batches_uncommitted", "Batches that are sealed and not yet committed.",
 		func() float64 { return float64(len(s.status(time.Now()).Batches)) })
 	gauge("tidemark_batches_failing", "Batches whose last attempt to be applied failed; /status says why and what to do.",
 		func() float64 { return float64(s.status(time.Now()).Failing) })
-	gauge("tidemark_load_jobs_day", "Load jobs per table in the last 24 hours, by all replicas. BigQuery allows 1,500.",
+	gauge("tidemark_load_jobs_day", "Batches of the group in the last 24 hours, each one load job per table; failed attempts are not counted. BigQuery allows 1,500 load jobs per table.",
 		func() float64 { return float64(s.pacer.used.Load()) })
 	gauge("tidemark_load_job_spacing_seconds", "Spacing of the group's load jobs that lasts the day; 0 while the quota does not matter. Above 0 periods are lengthened.",
 		func() float64 { return s.pacer.Spacing().Seconds() })

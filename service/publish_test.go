@@ -29,7 +29,7 @@ func (s *statements) Query(_ context.Context, job batch.QueryJob) (batch.JobResu
 	if _, update := params["through"]; update && s.err == nil {
 		s.updates = append(s.updates, params)
 	}
-	return batch.JobResult{}, s.err
+	return batch.JobResult{Rows: 1}, s.err
 }
 
 func (s *statements) CreateSide(context.Context, string, string, merge.Side) error { return nil }

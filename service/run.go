@@ -125,7 +125,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 	}
 	s.publish = newPublisher(s)
 	s.metrics.committed = s.publish.committed
-	s.pacer = &pacer{manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
+	s.pacer = &pacer{Manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
 	return nil
 }
 
@@ -174,7 +174,7 @@ func (s *service) runSession(ctx context.Context) error {
 		Marks:   marks{s.store},
 		Pacer:   s.pacer,
 		Driver: func(offsets batch.Offsets) *batch.Driver {
-			return batch.NewDriver(batch.Config{Group: s.cfg.Consumer.Group, MaxChain: maxChain, CommitTimeout: commitTimeout,
+			return batch.NewDriver(batch.Config{MaxChain: maxChain, CommitTimeout: commitTimeout,
 				RetryMin: retryMin, RetryMax: retryMax},
 				batch.Ports{Offsets: offsets, Manifests: s.pacer, Applier: s.applier, Observer: s.metrics}, s.log)
 		},

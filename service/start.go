@@ -87,7 +87,7 @@ func (s *service) findBucketAndTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res, err := s.dest.Resolve(ctx, time.Now())
+	res, err := s.dest.Resolve(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"tidemark/destination"
 )
 
-// restTypes maps GoogleSQL's type names to those of the REST API, where they differ
+// restType maps GoogleSQL's type names to those of the REST API, where they differ
 // (cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema).
 func restType(name string) (bigquery.FieldType, error) {
 	switch name {

@@ -101,7 +101,7 @@ func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, er
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := dest.Resolve(ctx, time.Now())
+	resolved, err := dest.Resolve(ctx)
 	if err != nil {
 		return nil, err
 	}

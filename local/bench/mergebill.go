@@ -23,6 +23,7 @@ type sizes struct {
 	stageKeys                          int64 // team, person and distinct id of all changes
 
 	personStateRead, mappingStateRead, personsRead int64 // the columns that a MERGE into the table compares
+	teams                                          int64 // team_id of both states
 }
 
 const (
@@ -38,17 +39,18 @@ func readSizes(ctx context.Context, client *bigquery.Client) (s sizes, err error
 	text := func(column string) string { return "IF(" + column + " IS NULL, 0, 2 + BYTE_LENGTH(" + column + "))" }
 	of := func(table string) string { return "FROM `" + stack.Project + "." + stack.Dataset + "." + table + "`" }
 	row := fmt.Sprintf("%d + %s + %s", personFixed, text("person_id"), text("properties"))
-	var changedPersons, changedMappings, personKeys, mappingKeys, personCount int64
+	var changedPersons, changedMappings, personKeys, mappingKeys, personCount, personTeams, mappingTeams int64
 	err = errors.Join(
-		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s, 0)), COUNTIF(version = 1), SUM(%d + %[2]s) %[4]s",
-			row, text("person_id"), stateRead, of(stack.PersonsTable+"_person_state")), &s.personState, &changedPersons, &personKeys, &personCount, &s.personStateRead))
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s, 0)), COUNTIF(version = 1), SUM(%d + %[2]s), SUM(8) %[4]s",
+			row, text("person_id"), stateRead, of(stack.PersonsTable+"_person_state")), &s.personState, &changedPersons, &personKeys, &personCount, &s.personStateRead, &personTeams))
 	row = fmt.Sprintf("%d + %s + %s", mappingFixed, text("person_id"), text("distinct_id"))
 	err = errors.Join(err,
-		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s + %s, 0)), SUM(%d + %[3]s) %[5]s",
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s + %s, 0)), SUM(%d + %[3]s), SUM(8) %[5]s",
 			row, text("person_id"), text("distinct_id"), stateRead, of(stack.PersonsTable+"_distinct_id_state")),
-			&s.mappingState, &changedMappings, &mappingKeys, &s.mappingStateRead),
+			&s.mappingState, &changedMappings, &mappingKeys, &s.mappingStateRead, &mappingTeams),
 		scan(ctx, client, fmt.Sprintf("SELECT SUM(%d + %s + %s + %s), SUM(%d + %[2]s + %[3]s) %[6]s",
 			rowFixed, text("person_id"), text("distinct_id"), text("properties"), rowRead, of(stack.PersonsTable)), &s.persons, &s.personsRead))
+	s.teams = personTeams + mappingTeams
 	s.stage, s.stageKeys = changedPersons+changedMappings, personKeys+mappingKeys
 	s.stageMappings = changedMappings + personKeys + 9*personCount // version and is_deleted of the persons among them
 	return s, err
@@ -94,7 +96,7 @@ func (c charge) bytes() int64 { return c.q + c.t }
 func billOf(s sizes) []charge {
 	least := func(n int64) int64 { return max(n, minBilled) }
 	return []charge{
-		{"two ASSERTs", 2 * minBilled, 0},
+		{"three ASSERTs", 2*minBilled + least(s.teams), 0},
 		{"UPDATE of the fence", 0, minBilled},
 		{"MERGE into the state of persons", least(s.stage) + s.personStateRead, least(s.personState)},
 		{"MERGE into the state of distinct ids", least(s.stageMappings) + s.mappingStateRead, least(s.mappingState)},

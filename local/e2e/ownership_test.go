@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/api/iterator"
 
@@ -107,4 +109,19 @@ func (w *world) dropStages() {
 			require.NoError(w, table.Delete(w.Context()))
 		}
 	}
+}
+
+// An ACL that is being changed refuses a fetch and then no more: nothing is stopped, and no membership is given up.
+func TestFetch_ARefusalThatPassesStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.produce(2000)
+	h := w.Kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed, Count: 5})
+	r := w.start(nil)
+	require.NoError(t, h.Wait(w.Context(), 5))
+	w.waitExported()
+	w.requireExact()
+	log := r.Log.String()
+	require.Contains(t, log, "nothing fetched; trying again")
+	require.NotContains(t, log, "partition stopped")
+	require.NotContains(t, log, "session ended in doubt")
 }

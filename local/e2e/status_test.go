@@ -191,6 +191,26 @@ func TestStatus_ALatePublicationTakesNothingBack(t *testing.T) {
 	slow.HandOver()
 }
 
+// Whoever drops the status table, as its errors may ask for, gets it back with the rows of all tables.
+func TestStatus_ADroppedTableComesBackWithAllRows(t *testing.T) {
+	w := newWorld(t, withPersons)
+	w.produce(500)
+	r := w.start(nil)
+	w.waitExported()
+	name := "`" + stack.Project + "." + stack.Dataset + "." + stack.StatusTable + "`"
+	complete := func() bool {
+		return !w.through(stack.Table).IsZero() && !w.through(stack.PersonsTable).IsZero()
+	}
+	w.eventually("both are published", complete)
+	require.NoError(t, w.Client.Dataset(stack.Dataset).Table(stack.StatusTable).Delete(t.Context()))
+	w.produce(500)
+	w.waitExported()
+	w.eventually("both are published again", complete)
+	require.EqualValues(t, 2, w.scalar("SELECT COUNT(*) FROM "+name))
+	w.requireExact()
+	r.HandOver()
+}
+
 // through is how far the status table says a table is complete; zero before it says so.
 func (w *world) through(table string) (at time.Time) {
 	w.Helper()

@@ -3,6 +3,7 @@ package persons
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,38 @@ func TestMerge_TakesOverATableThatAnotherExporterFilled(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Another exporter may have written a person's rows at different versions. Only the latest says whether the person is
+// deleted.
+func TestMerge_TakesOverRowsOfDifferentVersions(t *testing.T) {
+	p := newWorld(t).people(variant{deletes: verify.DeletesMark})
+	there := func(team int64, distinctID string, mapping, version int64, deleted bool) {
+		p.insert(map[verify.PersonKey]verify.PersonRow{{Team: team, DistinctID: distinctID}: {
+			PersonID: uuidOf("P"), MappingVersion: mapping, PersonVersion: version, IsDeleted: deleted,
+		}})
+	}
+	there(1, "a", 0, 5, false) // the person was deleted later
+	there(1, "b", 0, 107, true)
+	there(2, "a", 0, 107, true) // the person has come back
+	there(2, "b", 1, 108, false)
+	all := append(messages(1, person("P", 107).gone()), messages(2, person("P", 109))...)
+	m := p.seal(all)
+	_, err := p.merger.Apply(t.Context(), m, &m.Tables[0])
+	require.NoError(t, err)
+	require.EqualValues(t, 2, p.scalar("SELECT COUNTIF(person_version = 107 AND is_deleted) FROM "+p.sql()+" WHERE team_id = 1"))
+	require.EqualValues(t, 2, p.scalar("SELECT COUNTIF(person_version = 109 AND NOT is_deleted) FROM "+p.sql()+" WHERE team_id = 2"))
+}
+
+// A side table that another replica has just made again does not know the rows yet: nothing is merged before it does.
+func TestMerge_WaitsForTheSeed(t *testing.T) {
+	p := newWorld(t).people(variant{deletes: verify.DeletesMark})
+	require.NoError(t, p.run([]lane{{"first", 1, [][]message{messages(1, mapping("d", "P", 0), person("P", 0))}}}))
+	p.exec("DELETE FROM " + strings.Replace(p.sql(), p.name, p.name+"_person_state", 1) + " WHERE TRUE") // as if it were made again
+	m := p.seal(messages(1, person("P", 1)))
+	_, err := p.merger.Apply(t.Context(), m, &m.Tables[0])
+	require.ErrorContains(t, err, "does not know the rows of the persons table yet")
+	require.NoError(t, p.compare())
 }
 
 // exported are the facts that rows of PostHog's own export hold: the latest mappings with the latest versions of their

@@ -159,7 +159,7 @@ func (p *people) resolve() {
 		PersonDeletes: string(p.deletes), StatusTable: stack.StatusTable}
 	d, err := destination.New(cfg, stack.Project, p.client())
 	require.NoError(p, err)
-	resolved, err := d.Resolve(p.Context(), p.clock)
+	resolved, err := d.Resolve(p.Context())
 	require.NoError(p, err)
 	require.Len(p, resolved.Tables, 1)
 	p.resolved = resolved.Tables[0]

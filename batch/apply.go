@@ -36,7 +36,8 @@ func (d *Driver) takeDecided() (taken []*entry) {
 // finish applies one decided batch, however long its destination refuses, and commits it in its turn. It returns an
 // error only when the session has to end.
 func (d *Driver) finish(ctx context.Context, e *entry) error {
-	for wait := d.cfg.RetryMin; d.stateOf(e) == Prepared; wait = min(2*wait, d.cfg.RetryMax) {
+	for wait := d.cfg.RetryMin; d.stateOf(e) == Prepared; wait = min(2*wait, d.retryMax()) {
+		healed := d.whenHealed()
 		err := d.step("apply", func() error { return d.applyTables(ctx, e.manifest) })
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -44,17 +45,51 @@ func (d *Driver) finish(ctx context.Context, e *entry) error {
 		if err == nil {
 			d.mu.Lock()
 			d.become(e, Applied)
+			d.heal()
 			d.mu.Unlock()
 			break
 		}
 		if gone := d.failed(e, err, wait); gone {
 			return nil
 		}
-		if !Pause(ctx, wait/2+rand.N(wait)) {
+		rest, cancel := context.WithTimeout(ctx, wait/2+rand.N(wait))
+		select {
+		case <-rest.Done():
+		case <-healed:
+		}
+		cancel()
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 	return d.commitApplied(ctx)
+}
+
+// retryMax bounds the backoff of one batch so that all failing ones together make an attempt per RetryMax: each costs load
+// jobs, of which a table may have 1,500 a day, failed ones included.
+func (d *Driver) retryMax() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	failing := 0
+	for _, e := range d.batches {
+		if e.state == Prepared && e.attempts > 0 {
+			failing++
+		}
+	}
+	return d.cfg.RetryMax * time.Duration(max(1, failing))
+}
+
+// whenHealed returns what is closed when the next batch is applied: the destination works again.
+func (d *Driver) whenHealed() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.healed
+}
+
+// heal lets every failing batch try again at once; d.mu is held.
+func (d *Driver) heal() {
+	close(d.healed)
+	d.healed = make(chan struct{})
 }
 
 // applyTables applies all tables of the batch and takes the second half of the double count: BigQuery's own number of

@@ -19,7 +19,8 @@ type Config struct {
 	MaxChain int
 	// CommitTimeout bounds one offset request, its retries included.
 	CommitTimeout time.Duration
-	// RetryMin and RetryMax bound the backoff between two attempts to apply a batch.
+	// RetryMin and RetryMax bound the backoff between two attempts to apply a batch; of several that fail, RetryMax is
+	// what they have together, until one of them is applied.
 	RetryMin, RetryMax time.Duration
 }
 
@@ -50,7 +51,8 @@ type Driver struct {
 	// takes it to release them.
 	mu      sync.Mutex
 	ledger  *Ledger
-	batches []*entry // in the order sealed or found; the finished ones are removed
+	batches []*entry      // in the order sealed or found; the finished ones are removed
+	healed  chan struct{} // closed and made anew when a batch is applied
 
 	view atomic.Pointer[View]
 }
@@ -82,6 +84,7 @@ func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
 		decided: make(chan struct{}, 1),
 		idle:    make(chan struct{}, 1),
 		dead:    make(chan struct{}),
+		healed:  make(chan struct{}),
 	}
 	d.publish()
 	return d

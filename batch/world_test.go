@@ -180,9 +180,12 @@ type session struct {
 }
 
 func start(t *testing.T, w *world) *session {
+	return startWith(t, w, Config{MaxChain: 4, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond})
+}
+
+func startWith(t *testing.T, w *world, cfg Config) *session {
 	m := w.join()
-	d := NewDriver(Config{MaxChain: 4, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond},
-		Ports{m, m, m, m}, slog.New(slog.DiscardHandler))
+	d := NewDriver(cfg, Ports{m, m, m, m}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()

@@ -36,7 +36,7 @@ type Options struct {
 	// HTTPAddr serves health, metrics, status and pprof.
 	HTTPAddr string `envconfig:"HTTP_ADDR" default:":8080" desc:"Address that serves /healthz, /readyz, /metrics, /status and /debug/pprof."`
 	// LogFormat is the form of log lines.
-	LogFormat string `envconfig:"LOG_FORMAT" default:"json" desc:"Form of log lines: json or text."`
+	LogFormat string `envconfig:"LOG_FORMAT" default:"json" desc:"Form of log lines: json, with durations in seconds, or text."`
 	// LogLevel is the least important level that is logged.
 	LogLevel string `envconfig:"LOG_LEVEL" default:"info" desc:"Least important level that is logged: debug, info, warn or error."`
 	// StartTimeout bounds how long start-up waits for what the configuration names.

@@ -71,6 +71,15 @@ func (t *Table) Rows() (rows int64) {
 	return rows
 }
 
+// URIs are the parts' places in a bucket, for a load job.
+func (t *Table) URIs(bucket string) []string {
+	uris := make([]string, len(t.Parts))
+	for i, p := range t.Parts {
+		uris[i] = "gs://" + bucket + "/" + p.Object
+	}
+	return uris
+}
+
 // Target is a destination table as it was resolved when the batch was opened.
 type Target struct {
 	Model    string   `json:"model"` // "events" or "persons"

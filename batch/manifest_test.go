@@ -128,10 +128,10 @@ func TestNames_DifferByDestination(t *testing.T) {
 	id := NewID(time.Now())
 	a := Target{Project: "p", Dataset: "d1", Table: "events"}
 	b := Target{Project: "p", Dataset: "d2", Table: "events"}
-	require.NotEqual(t, JobBase(id, a, "load"), JobBase(id, b, "load"))
+	require.NotEqual(t, JobOf(id, a, "load").Base, JobOf(id, b, "load").Base)
 	require.NotEqual(t, StageTable(id, a, 1), StageTable(id, a, 2))
-	require.Equal(t, JobBase(id, a, "load"), JobBase(id, a, "load"))
-	require.Regexp(t, `^[A-Za-z0-9_-]{1,1000}$`, JobBase(id, a, "load"))
+	require.Equal(t, JobOf(id, a, "load").Base, JobOf(id, a, "load").Base)
+	require.Regexp(t, `^[A-Za-z0-9_-]{1,1000}$`, JobOf(id, a, "load").Base)
 	require.Regexp(t, `^[A-Za-z0-9_]{1,1000}$`, StageTable(id, a, 1))
 }
 

@@ -33,14 +33,16 @@ func RejectsObject(prefix string, id ID, n int) string {
 	return path.Join(prefix, "rejects", id.String(), fmt.Sprintf("%05d.parquet", n))
 }
 
-// JobBase returns the ID, without the attempt suffix -gN, of the batch's job of a kind (load, stage, insert, merge) on
-// a table. The hash keeps two destinations apart that share a table name.
-func JobBase(id ID, t Target, kind string) string {
-	return fmt.Sprintf("tidemark_%s_%s_%s", id, tableHash(t), kind)
+// JobOf names the batch's job of a kind (load, stage, insert, merge) on a table. The hash keeps two destinations apart that
+// share a table name.
+func JobOf(id ID, t Target, kind string) JobRef {
+	return JobRef{Project: t.Project, Location: t.Location, Base: fmt.Sprintf("tidemark_%s_%s_%s", id, tableHash(t), kind)}
 }
 
-// TableJobBase returns the ID, without the attempt suffix, of a job on a table that belongs to no batch.
-func TableJobBase(t Target, kind string) string { return "tidemark_" + tableHash(t) + "_" + kind }
+// TableJob names a job on a table that belongs to no batch.
+func TableJob(t Target, kind string) JobRef {
+	return JobRef{Project: t.Project, Location: t.Location, Base: "tidemark_" + tableHash(t) + "_" + kind}
+}
 
 // StageTable returns the name of the batch's n-th stage table for t, n from 1. It lives in t's dataset.
 func StageTable(id ID, t Target, n int) string {

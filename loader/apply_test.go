@@ -64,7 +64,7 @@ func TestDirect_LoadsAllPartsInOneJob(t *testing.T) {
 	rows, err := d.Apply(t.Context(), m, table)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, rows)
-	base := batch.JobBase(m.ID, table.Target, "load")
+	base := batch.JobOf(m.ID, table.Target, "load").Base
 	require.Empty(t, cmp.Diff(map[string]batch.LoadJob{base: {
 		JobRef:  batch.JobRef{Project: "p", Location: "EU", Base: base},
 		Dataset: "d", Table: "events", Columns: table.Target.Columns,

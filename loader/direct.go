@@ -53,7 +53,7 @@ func (d *Direct) Applied(ctx context.Context, m *batch.Manifest, t *batch.Table)
 	if len(t.Parts) == 0 {
 		return true, nil
 	}
-	_, found, err := d.warehouse.Find(ctx, jobRef(m, t))
+	_, found, err := d.warehouse.Find(ctx, batch.JobOf(m.ID, t.Target, kindLoad))
 	if err != nil {
 		return false, fmt.Errorf("look for the load of batch %s: %w", m.ID, err)
 	}
@@ -64,20 +64,12 @@ func (d *Direct) job(m *batch.Manifest, t *batch.Table) (batch.LoadJob, error) {
 	if t.Target.HasJSON() {
 		return batch.LoadJob{}, fmt.Errorf("load batch %s: a column of %s has the type JSON, which Parquet cannot be loaded into: %w", m.ID, t.Target, ErrDirect)
 	}
-	uris := make([]string, len(t.Parts))
-	for i, p := range t.Parts {
-		uris[i] = "gs://" + d.bucket + "/" + p.Object
-	}
 	return batch.LoadJob{
-		JobRef:  jobRef(m, t),
+		JobRef:  batch.JobOf(m.ID, t.Target, kindLoad),
 		Dataset: t.Target.Dataset,
 		Table:   t.Target.Table,
-		URIs:    uris,
+		URIs:    t.URIs(d.bucket),
 		Columns: t.Target.Columns,
 		Labels:  batch.Labels(m, t),
 	}, nil
-}
-
-func jobRef(m *batch.Manifest, t *batch.Table) batch.JobRef {
-	return batch.JobRef{Project: t.Target.Project, Location: t.Target.Location, Base: batch.JobBase(m.ID, t.Target, kindLoad)}
 }

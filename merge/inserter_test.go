@@ -22,7 +22,7 @@ func TestInserter_MovesRowsThroughOneStage(t *testing.T) {
 		require.EqualValues(t, 7, rows)
 		w.checkOnce()
 		require.Len(t, w.tables, 1, "the stage is dropped")
-		base := batch.JobBase(m.ID, m.Tables[0].Target, "")
+		base := batch.JobOf(m.ID, m.Tables[0].Target, "").Base
 		require.Equal(t, []string{"create " + batch.StageTable(m.ID, m.Tables[0].Target, 1), base + "stage", base + "insert"}, w.effects)
 	})
 }
@@ -116,7 +116,7 @@ func TestInserter_ExpiredStageIsReplacedUnderANewName(t *testing.T) {
 		wait(stageLife)
 		_, err = w.apply(m)
 		require.ErrorIs(t, err, errFault)
-		base := batch.JobBase(m.ID, m.Tables[0].Target, "")
+		base := batch.JobOf(m.ID, m.Tables[0].Target, "").Base
 		require.Equal(t, []string{
 			"create " + batch.StageTable(m.ID, m.Tables[0].Target, 1), base + "stage",
 			"expire " + batch.StageTable(m.ID, m.Tables[0].Target, 1),
@@ -183,7 +183,7 @@ func TestInserter_MiscountStopsBeforeTheInsert(t *testing.T) {
 		require.ErrorContains(t, err, "loaded 7 rows into the stage and the parts have 8")
 		require.Empty(t, w.tables[target].rows)
 
-		w.jobs[batch.JobBase(m.ID, m.Tables[0].Target, kindInsert)] = batch.JobResult{ID: "x-g1", Rows: 3}
+		w.jobs[batch.JobOf(m.ID, m.Tables[0].Target, kindInsert).Base] = batch.JobResult{ID: "x-g1", Rows: 3}
 		_, err = w.apply(m)
 		require.ErrorIs(t, err, batch.ErrMiscount)
 		require.ErrorContains(t, err, "inserted 3 rows and the parts have 8")

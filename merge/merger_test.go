@@ -38,11 +38,11 @@ func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
 		rows, err := merger.Apply(t.Context(), m, &m.Tables[0])
 		require.NoError(t, err)
 		require.EqualValues(t, 7, rows)
-		base := batch.JobBase(m.ID, m.Tables[0].Target, "")
+		base := batch.JobOf(m.ID, m.Tables[0].Target, "").Base
 		require.Len(t, w.effects, 8)
 		row, seed := w.effects[3], w.effects[6]
-		require.True(t, strings.HasPrefix(row, batch.TableJobBase(m.Tables[0].Target, "row")), row)
-		require.True(t, strings.HasPrefix(seed, batch.TableJobBase(m.Tables[0].Target, "seed")), seed)
+		require.True(t, strings.HasPrefix(row, batch.TableJob(m.Tables[0].Target, "row").Base), row)
+		require.True(t, strings.HasPrefix(seed, batch.TableJob(m.Tables[0].Target, "seed").Base), seed)
 		require.Equal(t, []string{
 			"create " + batch.StageTable(m.ID, m.Tables[0].Target, 1), base + "stage",
 			"create tidemark_status", row, "create persons_person_state", "create persons_distinct_id_state", seed, base + "merge",
@@ -68,7 +68,7 @@ func TestMerger_CrashAtEveryStepMergesOnce(t *testing.T) {
 				rows, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
 				require.NoError(t, err, "%v", w.effects)
 				require.EqualValues(t, 7, rows)
-				require.Contains(t, w.jobs, batch.JobBase(m.ID, m.Tables[0].Target, kindMerge))
+				require.Contains(t, w.jobs, batch.JobOf(m.ID, m.Tables[0].Target, kindMerge).Base)
 				require.Len(t, w.tables["tidemark_status"].rows, 1)
 			})
 		}

@@ -19,17 +19,11 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time) err
 	if err != nil {
 		return err
 	}
-	base := batch.TableJobBase(t, kindSeed)
+	kind := kindSeed
 	for _, created := range made {
-		base += fmt.Sprintf("_%d", created.UnixMilli())
+		kind += fmt.Sprintf("_%d", created.UnixMilli())
 	}
-	_, err = m.warehouse.Query(ctx, batch.QueryJob{
-		JobRef: batch.JobRef{Project: t.Project, Location: t.Location, Base: base},
-		SQL:    sql,
-		Params: []batch.Param{{Name: "table_name", Value: t.Table}},
-		Labels: map[string]string{"model": t.Model},
-	})
-	if err != nil {
+	if _, err := m.warehouse.Query(ctx, tableQuery(t, kind, sql)); err != nil {
 		return fmt.Errorf("seed the side tables of %s: %w", t, err)
 	}
 	return nil

@@ -16,11 +16,6 @@ const (
 	kindStatus = "status" // not of a batch
 )
 
-// ref names a job of a table of a batch.
-func ref(m *batch.Manifest, t *batch.Table, kind string) batch.JobRef {
-	return batch.JobRef{Project: t.Target.Project, Location: t.Target.Location, Base: batch.JobBase(m.ID, t.Target, kind)}
-}
-
 // stage is the n-th stage table of a table of a batch, from 1. All but the first are needed only where an earlier one
 // was lost after its load.
 type stage struct {
@@ -39,20 +34,16 @@ func (s stage) job() batch.JobRef {
 	if s.n > 1 {
 		kind += strconv.Itoa(s.n)
 	}
-	return ref(s.manifest, s.table, kind)
+	return batch.JobOf(s.manifest.ID, s.table.Target, kind)
 }
 
 // load is the job that fills the stage. It fails unless the table is empty, so that a name used by anything else cannot
 // smuggle rows in.
 func (s stage) load(bucket string) batch.LoadJob {
-	job := batch.LoadJob{
+	return batch.LoadJob{
 		JobRef: s.job(), Dataset: s.table.Target.Dataset, Table: s.name(), Empty: true,
-		Columns: s.columns, Labels: batch.Labels(s.manifest, s.table),
+		URIs: s.table.URIs(bucket), Columns: s.columns, Labels: batch.Labels(s.manifest, s.table),
 	}
-	for _, p := range s.table.Parts {
-		job.URIs = append(job.URIs, "gs://"+bucket+"/"+p.Object)
-	}
-	return job
 }
 
 // stageColumns are the target's, with the JSON documents as the text they are in the parts.

@@ -40,7 +40,7 @@ func (w *staged) applied(ctx context.Context, m *batch.Manifest, t *batch.Table)
 	if len(t.Parts) == 0 {
 		return true, nil
 	}
-	_, found, err := w.warehouse.Find(ctx, ref(m, t, w.last))
+	_, found, err := w.warehouse.Find(ctx, batch.JobOf(m.ID, t.Target, w.last))
 	if err != nil {
 		return false, fmt.Errorf("look for the %s of batch %s: %w", w.last, m.ID, err)
 	}
@@ -51,7 +51,7 @@ func (w *staged) applied(ctx context.Context, m *batch.Manifest, t *batch.Table)
 func (w *staged) apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.JobResult, error) {
 	loaded := false // by this very call
 	for n := 1; ; n++ {
-		result, found, err := w.warehouse.Find(ctx, ref(m, t, w.last))
+		result, found, err := w.warehouse.Find(ctx, batch.JobOf(m.ID, t.Target, w.last))
 		if err != nil || found {
 			return result, err
 		}
@@ -105,7 +105,7 @@ func (w *staged) move(ctx context.Context, s stage) (batch.JobResult, error) {
 	if err != nil {
 		return batch.JobResult{}, err
 	}
-	result, err := w.query(ctx, target, batch.QueryJob{JobRef: ref(s.manifest, s.table, w.last), SQL: sql, Params: params, Labels: batch.Labels(s.manifest, s.table)})
+	result, err := w.query(ctx, target, batch.QueryJob{JobRef: batch.JobOf(s.manifest.ID, target, w.last), SQL: sql, Params: params, Labels: batch.Labels(s.manifest, s.table)})
 	if err != nil {
 		return result, err
 	}

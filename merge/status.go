@@ -42,13 +42,8 @@ func (s *Status) Ensure(ctx context.Context, t batch.Target) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.warehouse.Query(ctx, batch.QueryJob{
-		JobRef: batch.JobRef{Project: t.Project, Location: t.Location, Base: fmt.Sprintf("%s_%d", batch.TableJobBase(t, kindRow), created.UnixMilli())},
-		SQL:    sql,
-		Params: []batch.Param{{Name: "table_name", Value: t.Table}, {Name: "model", Value: t.Model}},
-		Labels: map[string]string{"model": t.Model},
-	})
-	if err != nil {
+	job := tableQuery(t, fmt.Sprintf("%s_%d", kindRow, created.UnixMilli()), sql, batch.Param{Name: "model", Value: t.Model})
+	if _, err := s.warehouse.Query(ctx, job); err != nil {
 		return fmt.Errorf("make the row of %s in %s: %w", t.Table, t.StatusTable, err)
 	}
 	s.mu.Lock()
@@ -67,12 +62,7 @@ func (s *Status) Publish(ctx context.Context, t batch.Target, through time.Time,
 	if err != nil {
 		return err
 	}
-	job := batch.QueryJob{
-		JobRef: batch.JobRef{Project: t.Project, Location: t.Location, Base: batch.TableJobBase(t, kindStatus) + "_" + uuid.NewString()},
-		SQL:    sql,
-		Params: []batch.Param{{Name: "table_name", Value: t.Table}, {Name: "through", Value: through}},
-		Labels: map[string]string{"model": t.Model},
-	}
+	job := tableQuery(t, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through})
 	if last != nil {
 		job.Params = append(job.Params, batch.Param{Name: "batch", Value: last.ID.String()}, batch.Param{Name: "rows", Value: rowsOf(last, t)})
 	}
@@ -85,6 +75,15 @@ func (s *Status) Publish(ctx context.Context, t batch.Target, through time.Time,
 		return fmt.Errorf("publish how far %s is complete: %w", t, err)
 	}
 	return nil
+}
+
+// tableQuery is a job on a table that belongs to no batch; its statement finds the table's row in the status table by
+// @table_name.
+func tableQuery(t batch.Target, kind, sql string, more ...batch.Param) batch.QueryJob {
+	return batch.QueryJob{
+		JobRef: batch.TableJob(t, kind), SQL: sql, Labels: map[string]string{"model": t.Model},
+		Params: append([]batch.Param{{Name: "table_name", Value: t.Table}}, more...),
+	}
 }
 
 // rowsOf returns the rows of the batch that went into t.

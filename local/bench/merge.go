@@ -155,7 +155,7 @@ func (m *merging) change(ctx context.Context, opts options) (r mergeResult, err 
 		return r, err
 	}
 	r = mergeResult{rows: opts.rows, changes: t.Rows(), measurement: meter.end(uint64(t.Rows()), 0)}
-	r.load, r.merge, err = m.jobs(ctx, batch.JobBase(mf.ID, t.Target, ""))
+	r.load, r.merge, err = m.jobs(ctx, batch.JobOf(mf.ID, t.Target, "").Base)
 	return r, err
 }
 

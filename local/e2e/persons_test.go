@@ -110,6 +110,6 @@ func hashOf(table string) string {
 	if table == "" {
 		return ""
 	}
-	id := batch.TableJobBase(batch.Target{Project: stack.Project, Dataset: stack.Dataset, Table: table}, "")
+	id := batch.TableJob(batch.Target{Project: stack.Project, Dataset: stack.Dataset, Table: table}, "").Base
 	return strings.Trim(strings.TrimPrefix(id, "tidemark"), "_")
 }

@@ -95,7 +95,7 @@ func (p *people) overlap(edit func(string) string, one, two *batch.Manifest, can
 
 // mergeID is the job's ID.
 func mergeID(m *batch.Manifest, attempt int) string {
-	return fmt.Sprintf("%s-g%d", batch.JobBase(m.ID, m.Tables[0].Target, "merge"), attempt)
+	return fmt.Sprintf("%s-g%d", batch.JobOf(m.ID, m.Tables[0].Target, "merge").Base, attempt)
 }
 
 // Three replicas merge at the same time, each its share of the batches in any order: at the end the table is the fold.

@@ -138,15 +138,6 @@ func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
 	return gone
 }
 
-// HintOf returns what an operator can do about err, as the first wrapped error says that can say it; empty if none does.
-func HintOf(err error) string {
-	var hinter interface{ Hint() string }
-	if errors.As(err, &hinter) {
-		return hinter.Hint()
-	}
-	return ""
-}
-
 // commitApplied commits the end offsets of applied batches as far as the chains allow: a batch behind an earlier one
 // waits for it. Any goroutine that finished a batch may call it; the ownership lock serializes them.
 func (d *Driver) commitApplied(ctx context.Context) error {

@@ -19,8 +19,8 @@ import (
 	"tidemark/consumer"
 )
 
-// stuckAfter is how long the poll loop may stand still before /healthz says so. It goes round several times a second,
-// and waits at most for the destination to be resolved.
+// stuckAfter is how long the poll loop may stand still before /healthz says so, on top of a hand-over as long as it may be
+// by the configuration. It goes round several times a second, and waits at most for the destination to be resolved.
 const stuckAfter = 5 * time.Minute
 
 // Status is what /status shows.
@@ -118,7 +118,8 @@ func (s *service) gather() ([]*dto.MetricFamily, error) {
 // healthz fails when the poll loop stands still, which a restart mends.
 func (s *service) healthz(w http.ResponseWriter, _ *http.Request) {
 	if session := s.session.Load(); session != nil {
-		if view, _ := session.View(); time.Since(view.PolledAt) > stuckAfter {
+		handOver := max(s.cfg.Consumer.RebalanceTimeout, s.cfg.Consumer.ShutdownTimeout)
+		if view, _ := session.View(); time.Since(view.PolledAt) > stuckAfter+handOver {
 			http.Error(w, fmt.Sprintf("poll loop stands still since %s", view.PolledAt.UTC().Format(time.RFC3339)), http.StatusServiceUnavailable)
 			return
 		}

@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 const (
 	maxRecord = 64 << 10
 	patience  = 60 * time.Second // of a wait; a healthy one takes seconds
+	// The embedded broker, unlike Kafka, expires members that wait for others in JoinGroup and never answers them: a session
+	// is to outlast the hand-over that they wait for on a busy machine. Each join puts the end of a rebalance off by its
+	// timeout, so a short one ends in time however many clients try again.
+	sessionTimeout, rebalanceTimeout = "3s", "4s"
 )
 
 // world is one stack with what a test knows of it.
@@ -66,7 +70,7 @@ func newWorld(t *testing.T, change ...func(*stack.Config)) *world {
 		w.topics = append(w.topics, stack.PersonsTopic, stack.DistinctIDsTopic)
 	}
 	w.env["TIDEMARK_MAX_RECORD_SIZE"] = fmt.Sprint(maxRecord)
-	w.env["TIDEMARK_SESSION_TIMEOUT"] = "1s"
+	w.env["TIDEMARK_SESSION_TIMEOUT"], w.env["TIDEMARK_REBALANCE_TIMEOUT"] = sessionTimeout, rebalanceTimeout
 	w.env["TIDEMARK_START_TIMEOUT"] = "20s"
 	t.Logf("seed %d", w.seed)
 	return w

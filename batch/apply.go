@@ -174,13 +174,25 @@ func (d *Driver) commitOne(ctx context.Context, e *entry) (done bool, err error)
 	}
 	d.become(e, Committed)
 	d.remove(e)
+	d.tellCommitted(e)
+	return true, nil
+}
+
+// tellCommitted reports a finished batch in full where its first partition is held, so that one that several replicas
+// commit is logged and counted once.
+func (d *Driver) tellCommitted(e *entry) {
+	whole := d.ledger.Holds(e.manifest.Ranges[0].TopicPartition)
 	if e.committed {
-		d.ports.Observer.Committed(e.manifest)
+		d.ports.Observer.Committed(e.manifest, whole)
+	}
+	switch {
+	case e.committed && whole:
 		d.logCommitted(e.manifest)
-	} else {
+	case e.committed:
+		d.log.Info("rest of a batch committed; the replica with its first partition tells the whole", "batch", e.manifest.ID)
+	default:
 		d.log.Info("batch applied; other replicas hold its partitions and commit it", "batch", e.manifest.ID)
 	}
-	return true, nil
 }
 
 func (d *Driver) logCommitted(m *Manifest) {

@@ -191,7 +191,7 @@ func (m *crashMember) Applied(ctx context.Context, b *Manifest, _ *Table) (done 
 }
 
 func (m *crashMember) Step(string, time.Duration, error) {}
-func (m *crashMember) Committed(*Manifest)               {}
+func (m *crashMember) Committed(*Manifest, bool)         {}
 
 // crashRows are a batch's rows, whose upload takes time and may fail.
 type crashRows struct {

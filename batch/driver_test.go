@@ -198,6 +198,31 @@ func TestDriver_AnyReplicaFinishesADecidedBatch(t *testing.T) {
 	require.Equal(t, map[ID]int{m.ID: 1}, w.applied)
 }
 
+// Of the replicas that share a batch's partitions one counts it.
+func TestDriver_ABatchThatTwoReplicasCommitIsToldOnce(t *testing.T) {
+	w := newWorld()
+	m := manifest(map[TopicPartition][2]int64{tp(0): {0, 10}, tp(1): {0, 7}})
+	a := start(t, w)
+	gate := make(chan struct{})
+	a.Driver.ports.Applier = applierFunc(func(ctx context.Context, m *Manifest, tab *Table) (int64, error) {
+		<-gate
+		return a.member.Apply(ctx, m, tab)
+	})
+	a.assign(t, tp(0), tp(1))
+	require.NoError(t, a.seal(m)(t.Context()))
+	a.Release([]TopicPartition{tp(1)})
+	b := start(t, w)
+	b.assign(t, tp(1))
+	w.eventually(t, "one of them", func() bool { return w.offsets[tp(1)].Offset == 7 })
+	w.mu.Lock()
+	a.generation = w.generation // it has synchronized with the group
+	w.mu.Unlock()
+	close(gate)
+	w.eventually(t, "both", func() bool { return len(w.told[m.ID]) == 2 })
+	require.Equal(t, []bool{false, true}, w.told[m.ID])
+	require.Equal(t, map[ID]int{m.ID: 1}, w.applied)
+}
+
 // Invariant 3: "already past its range" is no decision.
 func TestDriver_ABatchThatIsPastOnOnePartitionIsNeverSubmitted(t *testing.T) {
 	for _, c := range []struct {

@@ -145,4 +145,4 @@ func (s *stage) Applied(ctx context.Context, m *Manifest, _ *Table) (bool, error
 }
 
 func (s *stage) Step(string, time.Duration, error) {}
-func (s *stage) Committed(*Manifest)               {}
+func (s *stage) Committed(*Manifest, bool)         {}

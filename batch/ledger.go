@@ -52,6 +52,9 @@ func (l *Ledger) Hold(tp TopicPartition, committed int64, meta Metadata) {
 	l.held[tp] = &holding{committed: committed, meta: meta}
 }
 
+// Holds says whether the partition is held.
+func (l *Ledger) Holds(tp TopicPartition) bool { return l.held[tp] != nil }
+
 // Stop marks a partition as no longer consumed. One that is not held is entered with its clock only.
 func (l *Ledger) Stop(tp TopicPartition, clock time.Time) {
 	if l.held[tp] == nil {

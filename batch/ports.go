@@ -29,8 +29,9 @@ type Offsets interface {
 type Observer interface {
 	// Step is called after every step (clock, upload, manifest, prepare, apply, commit, adopt, idle), with its error if it failed.
 	Step(step string, took time.Duration, err error)
-	// Committed is called when the end offsets of a batch are committed.
-	Committed(m *Manifest)
+	// Committed is called when end offsets of a batch are committed. Whole is true on one of the replicas that share its
+	// partitions, which is to count it.
+	Committed(m *Manifest, whole bool)
 }
 
 var (

@@ -23,13 +23,14 @@ type world struct {
 	manifests  map[ID][]byte
 	applied    map[ID]int // how many times a batch's rows became visible
 	submitted  []string   // what was asked of the warehouse
+	told       map[ID][]bool
 	fault      func(point string) error
 }
 
 func newWorld() *world {
 	return &world{
 		offsets: map[TopicPartition]GroupOffset{}, ends: map[TopicPartition]int64{}, manifests: map[ID][]byte{},
-		applied: map[ID]int{}, fault: func(string) error { return nil },
+		applied: map[ID]int{}, told: map[ID][]bool{}, fault: func(string) error { return nil },
 	}
 }
 
@@ -149,7 +150,13 @@ func (m *member) Applied(_ context.Context, b *Manifest, _ *Table) (bool, error)
 }
 
 func (m *member) Step(string, time.Duration, error) {}
-func (m *member) Committed(*Manifest)               {}
+
+// Committed notes who told what.
+func (m *member) Committed(b *Manifest, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told[b.ID] = append(m.told[b.ID], whole)
+}
 
 // rows is a sealed batch's content: one row per record, in one part.
 type rows struct {

@@ -31,7 +31,7 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_batch_step_failures_total",
 			Help: "Failed attempts of the steps of a batch."}, []string{"step"}),
 		batches: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_batches_committed_total",
-			Help: "Batches committed, by what sealed them: boundary, size, revoke or shutdown."}, []string{"reason"}),
+			Help: "Batches committed, by what sealed them: boundary, size, revoke or shutdown. One whose partitions several replicas hold counts at one of them."}, []string{"reason"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_rows_committed_total",
 			Help: "Rows of committed batches, by model."}, []string{"model"}),
 		resolved: new(atomic.Pointer[destination.Resolved]),
@@ -86,12 +86,15 @@ func (m *metrics) Step(step string, took time.Duration, err error) {
 }
 
 // Committed implements batch.Observer.
-func (m *metrics) Committed(b *batch.Manifest) {
+func (m *metrics) Committed(b *batch.Manifest, whole bool) {
+	m.committed(b)
+	if !whole {
+		return
+	}
 	m.batches.WithLabelValues(b.Reason).Inc()
 	for i := range b.Tables {
 		m.rows.WithLabelValues(b.Tables[i].Target.Model).Add(float64(b.Tables[i].Rows()))
 	}
-	m.committed(b)
 }
 
 // targets are the tables as BigQuery last described them.

@@ -172,7 +172,7 @@ func (d *Driver) hold(ctx context.Context, tp TopicPartition, o GroupOffset, met
 		d.batches = append(d.batches, e)
 	}
 	d.drive()
-	d.publish()
+	d.refresh()
 	return nil
 }
 

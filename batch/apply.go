@@ -129,7 +129,7 @@ func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
 		d.log.Info("batch left to the replicas that hold its partitions", "batch", e.manifest.ID, "err", err)
 		return gone
 	}
-	d.publish()
+	d.refresh()
 	args := []any{"batch", e.manifest.ID, "failed_attempts", e.attempts, "retry_in", wait, "err", err}
 	if hint := HintOf(err); hint != "" {
 		args = append(args, "hint", hint)

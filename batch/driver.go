@@ -86,7 +86,7 @@ func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
 		dead:    make(chan struct{}),
 		healed:  make(chan struct{}),
 	}
-	d.publish()
+	d.refresh()
 	return d
 }
 
@@ -155,7 +155,7 @@ func (d *Driver) enter(e *entry) bool {
 	default:
 	}
 	d.batches = append(d.batches, e) // close discards it from now on
-	d.publish()
+	d.refresh()
 	d.mu.Unlock()
 	select {
 	case d.sealed <- e:
@@ -173,7 +173,7 @@ func (d *Driver) Release(tps []TopicPartition) {
 		d.ledger.Release(tp)
 	}
 	d.drive()
-	d.publish()
+	d.refresh()
 }
 
 // Stop takes a partition out of use: it is no longer consumed, and its clock holds the watermark.
@@ -181,7 +181,7 @@ func (d *Driver) Stop(tp TopicPartition, clock time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ledger.Stop(tp, clock)
-	d.publish()
+	d.refresh()
 }
 
 // Full says that no further batch may be sealed for now: the chain is as long as it may be, or batches wait for their
@@ -210,14 +210,14 @@ func (d *Driver) become(e *entry, next State) {
 		panic(fmt.Sprintf("batch %s cannot become %s from %s", e.manifest.ID, next, e.state))
 	}
 	e.state, e.since, e.err = next, time.Now(), nil
-	d.publish()
+	d.refresh()
 }
 
 // remove forgets a finished batch; d.mu is held.
 func (d *Driver) remove(e *entry) {
 	if i := slices.Index(d.batches, e); i >= 0 {
 		d.batches = slices.Delete(d.batches, i, i+1)
-		d.publish()
+		d.refresh()
 	}
 }
 

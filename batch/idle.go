@@ -53,7 +53,7 @@ func (d *Driver) moveClocks(ctx context.Context) error {
 		return err
 	}
 	d.ledger.WasIdle(commits, asked)
-	d.publish()
+	d.refresh()
 	return nil
 }
 

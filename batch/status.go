@@ -31,8 +31,8 @@ type Status struct {
 // View returns the newest published view. It never blocks.
 func (d *Driver) View() View { return *d.view.Load() }
 
-// publish makes the present state visible; d.mu is held.
-func (d *Driver) publish() {
+// refresh makes the present state visible; d.mu is held.
+func (d *Driver) refresh() {
 	v := View{Batches: make([]Status, 0, len(d.batches)), Held: len(d.ledger.held)}
 	for _, e := range d.batches {
 		v.Batches = append(v.Batches, e.status())

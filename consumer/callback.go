@@ -137,7 +137,7 @@ func (s *Session) takeOver(ctx context.Context, offsets map[string]map[int32]bat
 }
 
 func (s *Session) countPartitions(ctx context.Context) (n int, err error) {
-	for _, topic := range s.limits.Topics {
+	for _, topic := range s.scope.Topics {
 		detail, err := s.starter.topic(ctx, topic)
 		if err != nil {
 			return 0, err

@@ -45,7 +45,7 @@ func (c *Config) ConnectionOptions(log *slog.Logger) ([]kgo.Opt, error) {
 func (s *Session) groupOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(s.cfg.Group),
-		kgo.ConsumeTopics(s.limits.Topics...),
+		kgo.ConsumeTopics(s.scope.Topics...),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -54,7 +54,7 @@ func (s *Session) groupOptions() []kgo.Opt {
 		kgo.SessionTimeout(s.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(min(3*time.Second, s.cfg.SessionTimeout/3)),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchMaxBytes(s.limits.FetchMaxBytes),
+		kgo.FetchMaxBytes(s.scope.FetchMaxBytes),
 		kgo.WithDecompressor(newDecompressor()),
 		kgo.MetadataMaxAge(time.Minute), // how soon partitions added to a topic are noticed
 		kgo.OnOffsetsFetched(s.onOffsetsFetched),

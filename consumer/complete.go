@@ -18,7 +18,7 @@ func (s *Session) Complete(ctx context.Context) (map[string]time.Time, error) {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", s.cfg.Group, err)
 	}
 	complete := make(map[string]time.Time)
-	for _, topic := range s.limits.Topics {
+	for _, topic := range s.scope.Topics {
 		detail, err := s.starter.topic(ctx, topic)
 		if err != nil {
 			return nil, err

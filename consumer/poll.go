@@ -67,7 +67,7 @@ func (s *Session) room(ctx, stop context.Context) error {
 		if !full {
 			s.sealDue(time.Now())
 		}
-		s.publish(time.Now())
+		s.refresh(time.Now())
 		s.mu.Unlock()
 	}
 }
@@ -79,7 +79,7 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
 	now := time.Now()
 	s.refused = false
 	s.sealDue(now)
-	defer s.publish(now)
+	defer s.refresh(now)
 	var err error
 	fetches.EachError(func(topic string, p int32, e error) {
 		err = errors.Join(err, s.fetchFailed(batch.TopicPartition{Topic: topic, Partition: p}, e))

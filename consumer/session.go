@@ -16,8 +16,8 @@ import (
 	"tidemark/batch"
 )
 
-// Limits are what comes from the whole service rather than from Kafka.
-type Limits struct {
+// Scope is what the whole service decides for a session.
+type Scope struct {
 	Topics        []string // to consume, at least one
 	FetchMaxBytes int32    // compressed bytes fetched ahead, per broker
 	MarksPrefix   string   // of the marks' names in the bucket
@@ -35,7 +35,7 @@ type Ports struct {
 // Session is one membership in the consumer group, with one Kafka client of its own.
 type Session struct {
 	cfg     Config
-	limits  Limits
+	scope   Scope
 	log     *slog.Logger
 	metrics *Metrics
 	client  *kgo.Client
@@ -61,13 +61,13 @@ type Session struct {
 
 // NewSession builds a session. Its client joins the group in the background; nothing is consumed, and nobody's batches are
 // finished, before [Session.Run]. cfg is validated.
-func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *slog.Logger, extra ...kgo.Opt) (*Session, error) {
+func NewSession(cfg Config, scope Scope, ports Ports, metrics *Metrics, log *slog.Logger, extra ...kgo.Opt) (*Session, error) {
 	s := &Session{
-		cfg: cfg, limits: limits, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
+		cfg: cfg, scope: scope, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
 		partitions: make(map[batch.TopicPartition]*partition), lastSeal: time.Now(),
 		decided: func(context.Context) error { return nil }, built: make(chan struct{}),
 	}
-	s.publish(time.Now())
+	s.refresh(time.Now())
 	s.ended, s.fail = context.WithCancelCause(context.Background())
 	start, err := cfg.start()
 	if err != nil {
@@ -90,7 +90,7 @@ func NewSession(cfg Config, limits Limits, ports Ports, metrics *Metrics, log *s
 	}
 	metrics.sessions.Inc()
 	s.driver = ports.Driver(offsets)
-	s.starter = &starter{group: cfg.Group, prefix: limits.MarksPrefix, name: cfg.Start, start: start, admin: admin,
+	s.starter = &starter{group: cfg.Group, prefix: scope.MarksPrefix, name: cfg.Start, start: start, admin: admin,
 		marks: ports.Marks, offsets: offsets, log: log}
 	return s, nil
 }

@@ -36,8 +36,8 @@ type OpenView struct {
 // View returns the newest published view and that of the driver. It never blocks.
 func (s *Session) View() (View, batch.View) { return *s.view.Load(), s.driver.View() }
 
-// publish makes the present state visible; s.mu is held.
-func (s *Session) publish(now time.Time) {
+// refresh makes the present state visible; s.mu is held.
+func (s *Session) refresh(now time.Time) {
 	v := View{PolledAt: now}
 	for _, tp := range sortedPartitions(s.partitions) {
 		p := s.partitions[tp]

@@ -24,7 +24,7 @@ var ErrNoStatusTable = errors.New("merging needs a status table")
 // there, and all but one are cancelled and run again under the next attempt's ID.
 type Merger struct {
 	staged
-	status *Status
+	status *StatusTable
 	turns  turns
 
 	mu    sync.Mutex
@@ -34,7 +34,7 @@ type Merger struct {
 var _ batch.Applier = (*Merger)(nil)
 
 // NewMerger returns an applier for parts in the bucket.
-func NewMerger(bucket string, w Warehouse, status *Status, log *slog.Logger) *Merger {
+func NewMerger(bucket string, w Warehouse, status *StatusTable, log *slog.Logger) *Merger {
 	m := &Merger{status: status, sides: make(map[string]bool)}
 	m.staged = staged{bucket: bucket, warehouse: w, log: log, last: kindMerge, columns: changeColumns, statement: mergeStatement, query: m.merge}
 	return m

@@ -13,24 +13,26 @@ import (
 	"tidemark/batch"
 )
 
-// Status keeps the table that tells people how far the others are complete. Every table has one row in it, made once and
+// StatusTable keeps the table that tells people how far the others are complete. Every table has one row in it, made once and
 // updated from then on, which is also what merges of the table conflict on. It is safe for concurrent use.
-type Status struct {
+type StatusTable struct {
 	warehouse Warehouse
 
 	mu    sync.Mutex
 	ready map[string]bool // tables whose row is there, by full name
 }
 
-// NewStatus returns a Status that has looked at nothing yet.
-func NewStatus(w Warehouse) *Status { return &Status{warehouse: w, ready: make(map[string]bool)} }
+// NewStatusTable returns a StatusTable that has looked at nothing yet.
+func NewStatusTable(w Warehouse) *StatusTable {
+	return &StatusTable{warehouse: w, ready: make(map[string]bool)}
+}
 
-// Ensure makes the status table and the row of t, unless they are there. It is safe to repeat; a Status that has found
+// Ensure makes the status table and the row of t, unless they are there. It is safe to repeat; a StatusTable that has found
 // them once asks no more.
 //
 // Two INSERTs do not conflict, so the row is made by a job whose ID depends on the tables only, and on when the status
 // table was created: whoever comes second attaches to it.
-func (s *Status) Ensure(ctx context.Context, t batch.Target) error {
+func (s *StatusTable) Ensure(ctx context.Context, t batch.Target) error {
 	if s.known(t) {
 		return nil
 	}
@@ -54,7 +56,7 @@ func (s *Status) Ensure(ctx context.Context, t batch.Target) error {
 
 // Publish says that t holds every record that was produced before through, and which batch came last; last may be nil.
 // The instant never goes back, whatever another replica has published. It is safe to repeat.
-func (s *Status) Publish(ctx context.Context, t batch.Target, through time.Time, last *batch.Manifest) error {
+func (s *StatusTable) Publish(ctx context.Context, t batch.Target, through time.Time, last *batch.Manifest) error {
 	if err := s.Ensure(ctx, t); err != nil {
 		return err
 	}
@@ -96,13 +98,13 @@ func rowsOf(m *batch.Manifest, t batch.Target) (rows int64) {
 	return rows
 }
 
-func (s *Status) known(t batch.Target) bool {
+func (s *StatusTable) known(t batch.Target) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ready[t.String()]
 }
 
-func (s *Status) forget(t batch.Target) {
+func (s *StatusTable) forget(t batch.Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.ready, t.String())

@@ -16,7 +16,7 @@ import (
 // publisher keeps complete_through in the status table: after every commit, and once a period, so that it moves on while
 // there is nothing to export. It publishes what the whole group has committed, and so does every replica.
 type publisher struct {
-	status *merge.Status
+	status *merge.StatusTable
 	// complete says up to which instant each topic is committed.
 	complete func(context.Context) (map[string]time.Time, error)
 	targets  func() []batch.Target // the tables as last resolved

@@ -47,7 +47,7 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	s := &service{}
 	s.metrics = newMetrics(prometheus.NewRegistry(), s)
 	p := &publisher{
-		status: merge.NewStatus(house), complete: func(context.Context) (map[string]time.Time, error) { return complete, nil },
+		status: merge.NewStatusTable(house), complete: func(context.Context) (map[string]time.Time, error) { return complete, nil },
 		targets: func() []batch.Target {
 			return []batch.Target{events, persons, {Model: destination.EventsModel, Table: "silent"}}
 		},

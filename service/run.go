@@ -48,7 +48,7 @@ type service struct {
 	dest     *destination.Destination
 	buffer   *buffer.Buffer
 	applier  applier
-	state    *merge.Status
+	state    *merge.StatusTable
 	publish  *publisher
 	pacer    *pacer
 	ready    atomic.Bool
@@ -118,7 +118,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 		return err
 	}
 	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
-	s.state = merge.NewStatus(s.house)
+	s.state = merge.NewStatusTable(s.house)
 	s.applier = applier{
 		direct: loader.NewDirect(s.cfg.Loader, s.house), staged: merge.NewInserter(s.cfg.Loader.Bucket, s.house, s.log),
 		merged: merge.NewMerger(s.cfg.Loader.Bucket, s.house, s.state, s.log),
@@ -164,7 +164,7 @@ func (s *service) runSession(ctx context.Context) error {
 	for _, of := range s.cfg.topics() {
 		topics = append(topics, of...)
 	}
-	limits := consumer.Limits{
+	scope := consumer.Scope{
 		Topics:        topics,
 		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.Memory)/16, 1<<20), 32<<20)),
 		MarksPrefix:   s.cfg.Loader.Prefix,
@@ -182,7 +182,7 @@ func (s *service) runSession(ctx context.Context) error {
 	registry := prometheus.NewRegistry()
 	s.kafka.Store(registry)
 	hook := kgo.WithHooks(kprom.NewMetrics("tidemark_kafka", kprom.Registry(registry)))
-	session, err := consumer.NewSession(s.cfg.Consumer, limits, ports, s.consumer, s.log, append([]kgo.Opt{hook}, s.kopts...)...)
+	session, err := consumer.NewSession(s.cfg.Consumer, scope, ports, s.consumer, s.log, append([]kgo.Opt{hook}, s.kopts...)...)
 	if err != nil {
 		return err
 	}

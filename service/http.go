@@ -41,7 +41,7 @@ type Status struct {
 // status describes the service at now. It never waits for the work it describes.
 func (s *service) status(now time.Time) Status {
 	st := Status{Group: s.cfg.Consumer.Group, Ready: s.ready.Load(), LoadJobsDay: s.pacer.used.Load(), FlushLag: s.flushLag(now).Round(time.Millisecond).String()}
-	for _, t := range s.metrics.targets() {
+	for _, t := range s.targets() {
 		st.Targets = append(st.Targets, t.String())
 	}
 	session := s.session.Load()

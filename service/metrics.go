@@ -1,13 +1,11 @@
 package service
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidemark/batch"
-	"tidemark/destination"
 )
 
 // metrics observes batches and reads gauges from the running session at every scrape.
@@ -16,8 +14,6 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	batches  *prometheus.CounterVec
 	rows     *prometheus.CounterVec
-	// resolved is the destination as BigQuery last described it.
-	resolved *atomic.Pointer[destination.Resolved]
 	// committed is told of every batch whose end offsets are committed.
 	committed func(*batch.Manifest)
 }
@@ -34,7 +30,6 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 			Help: "Batches committed, by what sealed them: boundary, size, revoke or shutdown. One whose partitions several replicas hold counts at one of them."}, []string{"reason"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_rows_committed_total",
 			Help: "Rows of committed batches, by model."}, []string{"model"}),
-		resolved: new(atomic.Pointer[destination.Resolved]),
 	}
 	for _, step := range []string{"clock", "upload", "manifest", "prepare", "apply", "commit", "adopt", "idle", "publish"} {
 		m.steps.WithLabelValues(step)
@@ -95,14 +90,4 @@ func (m *metrics) Committed(b *batch.Manifest, whole bool) {
 	for i := range b.Tables {
 		m.rows.WithLabelValues(b.Tables[i].Target.Model).Add(float64(b.Tables[i].Rows()))
 	}
-}
-
-// targets are the tables as BigQuery last described them.
-func (m *metrics) targets() (targets []batch.Target) {
-	if res := m.resolved.Load(); res != nil {
-		for _, t := range res.Tables {
-			targets = append(targets, t.Target)
-		}
-	}
-	return targets
 }

@@ -34,7 +34,7 @@ type publisher struct {
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
-		status: s.state, complete: s.complete, targets: s.metrics.targets, topics: s.cfg.topics(), every: s.cfg.Consumer.Period,
+		status: s.state, complete: s.complete, targets: s.targets, topics: s.cfg.topics(), every: s.cfg.Consumer.Period,
 		metrics: s.metrics, log: s.log, wake: make(chan struct{}, 1),
 		last: make(map[string]*batch.Manifest), published: make(map[string]time.Time),
 	}
@@ -126,6 +126,16 @@ func earliestOf(complete map[string]time.Time, topics []string) (through time.Ti
 		}
 	}
 	return through
+}
+
+// targets are the tables as BigQuery last described them.
+func (s *service) targets() (targets []batch.Target) {
+	if res := s.resolved.Load(); res != nil {
+		for _, t := range res.Tables {
+			targets = append(targets, t.Target)
+		}
+	}
+	return targets
 }
 
 // topics are the topics of every model that is exported.

@@ -53,6 +53,7 @@ type service struct {
 	pacer    *pacer
 	ready    atomic.Bool
 	session  atomic.Pointer[consumer.Session]
+	resolved atomic.Pointer[destination.Resolved] // the destination as BigQuery last described it
 	// kafka holds the Kafka client's metrics of the present session. Each session has a registry of its own: the client
 	// of the one before may still be closing.
 	kafka atomic.Pointer[prometheus.Registry]
@@ -170,7 +171,7 @@ func (s *service) runSession(ctx context.Context) error {
 		MarksPrefix:   s.cfg.Loader.Prefix,
 	}
 	ports := consumer.Ports{
-		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, topics: s.cfg.kinds(), dest: s.dest, log: s.log, last: s.metrics.resolved},
+		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, topics: s.cfg.kinds(), dest: s.dest, log: s.log, last: &s.resolved},
 		Marks:   marks{s.store},
 		Pacer:   s.pacer,
 		Driver: func(offsets batch.Offsets) *batch.Driver {

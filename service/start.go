@@ -91,7 +91,7 @@ func (s *service) findBucketAndTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.metrics.resolved.Store(&res)
+	s.resolved.Store(&res)
 	s.pacer.refresh(ctx)
 	if dataset := res.Tables[0].Target.Location; !coLocated(location, dataset) {
 		s.log.Warn("bucket and dataset are in different locations: loads may be refused, or charged as transfer",

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -49,8 +51,8 @@ func eventPoints() []point {
 		{"part upload", lost, false, warm, upload("tidemark/parts/", true)},
 		{"manifest", "before", false, warm, upload("tidemark/batches/", false)},
 		{"manifest", lost, false, warm, upload("tidemark/batches/", true)},
-		{"prepare", "before", false, warm, offsetCommit(prepares, true)},
-		{"prepare", "after", false, warm, offsetCommit(prepares, false)},
+		{"prepare", "before", false, warm, offsetCommit(preparing, true)},
+		{"prepare", "after", false, warm, offsetCommit(preparing, false)},
 		{"events: load job submitted", "before", false, warm, job("jobs.insert", bigquery.Before, stack.Table, loadJob)},
 		{"events: load job submitted", lost, false, warm, job("jobs.insert", bigquery.After, stack.Table, loadJob)},
 		{"events: load job", "running", false, warm, running(stack.Table, loadJob)},
@@ -96,8 +98,8 @@ func personPoints() []point {
 		{"persons: merge script", "running", true, warm, running(stack.PersonsTable, mergeJob)},
 		{"persons: stage table dropped", "before", false, warm, stage("tables.delete", bigquery.Before)},
 		{"persons: stage table dropped", lost, false, warm, stage("tables.delete", bigquery.After)},
-		{"commit", "before", false, warm, offsetCommit(finishes, true)},
-		{"commit", "after", false, warm, offsetCommit(finishes, false)},
+		{"commit", "before", false, warm, offsetCommit(finishing, true)},
+		{"commit", "after", false, warm, offsetCommit(finishing, false)},
 		{"status published", "before", false, idle, job("jobs.insert", bigquery.Before, "", statusJob)},
 		{"status published", lost, false, idle, job("jobs.insert", bigquery.After, "", statusJob)},
 		{"status published", "running", false, idle, running("", statusJob)},
@@ -107,13 +109,7 @@ func personPoints() []point {
 // upload holds an upload before it has its effect, or loses its reply after.
 func upload(object string, after bool) func(*world) <-chan struct{} {
 	return func(w *world) <-chan struct{} {
-		f := gcs.Fault{Op: gcs.OpInsert, Object: object, Count: 1}
-		if after {
-			f.Apply, f.Drop = true, true
-		} else {
-			f.Hold = w.dead
-		}
-		return w.GCS.Inject(f).Hit()
+		return w.GCS.Inject(gcs.Fault{Op: gcs.OpInsert, Object: object, Count: 1, Hold: w.dead, Apply: after, Drop: after}).Hit()
 	}
 }
 
@@ -188,9 +184,9 @@ func made(op string, phase bigquery.Phase, name string) func(*world) <-chan stru
 }
 
 // offsetCommit notices an offset commit of a kind. Before means that it never reaches the broker.
-func offsetCommit(match func(kmsg.Request) bool, before bool) func(*world) <-chan struct{} {
+func offsetCommit(kind func(*world) func(kmsg.Request) bool, before bool) func(*world) <-chan struct{} {
 	return func(w *world) <-chan struct{} {
-		reached := make(chan struct{})
+		match, reached := kind(w), make(chan struct{})
 		if before {
 			w.Kafka.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 				if !match(req) {
@@ -211,18 +207,34 @@ func offsetCommit(match func(kmsg.Request) bool, before bool) func(*world) <-cha
 	}
 }
 
-// finishes matches offset commits of a batch's end: no chain, and an offset that moves.
-func finishes(req kmsg.Request) bool {
-	r, ok := req.(*kmsg.OffsetCommitRequest)
-	if !ok || prepares(req) {
-		return false
+// preparing matches offset commits that decide a batch.
+func preparing(*world) func(kmsg.Request) bool { return prepares }
+
+// finishing matches offset commits of a batch's end: no chain, and an offset beyond what is there now. An idle partition's
+// clock is committed with the offset as it is.
+func finishing(w *world) func(kmsg.Request) bool {
+	details, err := w.admin.ListTopics(w.Context(), w.topics...)
+	require.NoError(w, err)
+	type partition struct {
+		topic kadm.TopicID // requests name topics by ID
+		n     int32
 	}
-	for _, t := range r.Topics {
-		for _, p := range t.Partitions {
-			if p.Offset > 0 {
-				return true
+	there := make(map[partition]int64)
+	for tp, end := range w.ends() {
+		there[partition{details[tp.Topic].ID, tp.Partition}] = end
+	}
+	return func(req kmsg.Request) bool {
+		r, ok := req.(*kmsg.OffsetCommitRequest)
+		if !ok || prepares(req) {
+			return false
+		}
+		for _, t := range r.Topics {
+			for _, p := range t.Partitions {
+				if end, known := there[partition{t.TopicID, p.Partition}]; known && p.Offset > end {
+					return true
+				}
 			}
 		}
+		return false
 	}
-	return false
 }

@@ -31,7 +31,8 @@ type Fault struct {
 	Hold <-chan struct{}
 
 	// Apply lets the request have its effect before Status or Drop replaces the
-	// reply: the reply is lost. Without it the effect never happens.
+	// reply: the reply is lost. Without it the effect never happens. Delay and
+	// Hold then come after the effect.
 	Apply bool
 
 	// Status answers with this HTTP status and an error in the JSON API's form;
@@ -48,7 +49,7 @@ type Injected struct {
 	owner   *faults
 	matched int // under owner.mu; includes those skipped
 	removed bool
-	hits    chan struct{} // closed and replaced at every hit
+	hits    chan struct{} // closed and replaced by hit
 }
 
 // Hits returns how many requests the fault has been applied to so far.
@@ -58,7 +59,8 @@ func (i *Injected) Hits() int {
 	return max(i.matched-i.fault.Skip, 0)
 }
 
-// Hit returns a channel that is closed when the fault is next applied.
+// Hit returns a channel that is closed when the fault is next applied; with
+// Apply, when the request has had its effect.
 func (i *Injected) Hit() <-chan struct{} {
 	i.owner.mu.Lock()
 	defer i.owner.mu.Unlock()
@@ -91,8 +93,17 @@ func (f *faults) add(fault Fault) *Injected {
 	return injected
 }
 
-// match counts the request against the first fault that wants it.
-func (f *faults) match(call call) (Fault, bool) {
+// hit tells those who wait.
+func (i *Injected) hit() {
+	i.owner.mu.Lock()
+	defer i.owner.mu.Unlock()
+	close(i.hits)
+	i.hits = make(chan struct{})
+}
+
+// match counts the request against the first fault that wants it, nil if none
+// does.
+func (f *faults) match(call call) *Injected {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, i := range f.list {
@@ -104,30 +115,31 @@ func (f *faults) match(call call) (Fault, bool) {
 		if i.matched <= i.fault.Skip {
 			continue
 		}
-		close(i.hits)
-		i.hits = make(chan struct{})
-		return i.fault, true
+		return i
 	}
-	return Fault{}, false
+	return nil
 }
 
 // wrap applies the faults around next.
 func (f *faults) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fault, ok := f.match(classify(r))
-		if !ok {
+		injected := f.match(classify(r))
+		if injected == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
+		fault := injected.fault
+		replaced := fault.Status != 0 || fault.Drop
+		if fault.Apply && replaced {
+			next.ServeHTTP(discard{http.Header{}}, r)
+		}
+		injected.hit()
 		if !fault.pause(r) {
 			panic(http.ErrAbortHandler) // the client has given up
 		}
-		if fault.Status == 0 && !fault.Drop {
+		if !replaced {
 			next.ServeHTTP(w, r)
 			return
-		}
-		if fault.Apply {
-			next.ServeHTTP(discard{http.Header{}}, r)
 		}
 		if fault.Drop {
 			panic(http.ErrAbortHandler) // net/http's way to cut a connection quietly

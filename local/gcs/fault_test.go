@@ -111,3 +111,22 @@ func TestFault_ClientDoesNotRetryWithoutChunk(t *testing.T) {
 	require.NoError(t, err)
 	requireStatus(t, w.Close(), http.StatusServiceUnavailable)
 }
+
+// A reply that is held and then lost: the effect is there as soon as the fault is hit.
+func TestFault_AppliedIsHitAfterItsEffect(t *testing.T) {
+	ctx, s := testContext(t), start(t, Config{})
+	b := client(t, s)
+	release := make(chan struct{})
+	hit, done := s.Inject(Fault{Op: OpInsert, Apply: true, Drop: true, Hold: release}).Hit(), make(chan error, 1)
+	go func() { done <- put(ctx, b, "a", "x") }()
+	<-hit
+	_, err := b.Object("a").Attrs(ctx)
+	require.NoError(t, err)
+	select {
+	case err := <-done:
+		t.Fatal("answered before it was released:", err)
+	default:
+	}
+	close(release)
+	requireStatus(t, <-done, http.StatusPreconditionFailed) // the client has tried again
+}

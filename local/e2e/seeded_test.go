@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -73,10 +74,7 @@ func TestCrash_RandomScriptsEndAsThePlainFold(t *testing.T) {
 			for range 3 + r.IntN(4) {
 				p.act()
 			}
-			if len(p.replicas) == 0 {
-				p.replicas = append(p.replicas, w.startProcess(nil))
-			}
-			w.waitExported()
+			p.settle()
 			for _, replica := range p.replicas {
 				replica.HandOver()
 			}
@@ -92,6 +90,28 @@ type play struct {
 	r        *rand.Rand
 	replicas []*harness.Replica
 	rules    []*bigquery.Rule
+}
+
+// settle sees to it that a replica lives and waits until everything is exported. The embedded broker, unlike Kafka, never
+// expires a member that was killed while it waited in JoinGroup, and leaves partitions to it until the next join: that of
+// one more replica, if what is there does not get on.
+func (p *play) settle() {
+	p.Helper()
+	getOn, cancel := context.WithTimeout(p.Context(), patience/4)
+	defer cancel()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for len(p.replicas) > 0 && getOn.Err() == nil {
+		if p.allCommitted() {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-getOn.Done():
+		}
+	}
+	p.replicas = append(p.replicas, p.startProcess(nil))
+	p.waitExported()
 }
 
 // mend ends what has not been used up, so that it does not hit the comparison.

@@ -9,8 +9,9 @@ import (
 )
 
 // ManifestVersion is the version of the manifest format this tidemark writes. It reads all up to it: version 2 added the
-// persons model, which a reader of version 1 would load straight into the table.
-const ManifestVersion = 2
+// persons model, which a reader of version 1 would load straight into the table; version 3 gave the jobs one name
+// ([ApplyJob]), which a reader of version 2 would not look for.
+const ManifestVersion = 3
 
 // ErrManifestVersion means that a newer tidemark wrote the manifest.
 var ErrManifestVersion = errors.New("manifest of a version this tidemark does not know")

@@ -39,6 +39,22 @@ func JobOf(id ID, t Target, kind string) JobRef {
 	return JobRef{Project: t.Project, Location: t.Location, Base: fmt.Sprintf("tidemark_%s_%s_%s", id, tableHash(t), kind)}
 }
 
+// ApplyJob names the series of jobs that makes the rows of a table of the batch visible, whatever way they take: one series
+// per batch and table is the effect. Batches of manifests before version 3 have jobs named after the way.
+func ApplyJob(m *Manifest, t *Table) JobRef {
+	kind := "apply"
+	switch {
+	case m.Version >= 3:
+	case t.Target.Model == "persons":
+		kind = "merge"
+	case t.Target.HasJSON():
+		kind = "insert"
+	default:
+		kind = "load"
+	}
+	return JobOf(m.ID, t.Target, kind)
+}
+
 // TableJob names a job on a table that belongs to no batch.
 func TableJob(t Target, kind string) JobRef {
 	return JobRef{Project: t.Project, Location: t.Location, Base: "tidemark_" + tableHash(t) + "_" + kind}

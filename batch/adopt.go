@@ -5,187 +5,196 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Position is where a newly assigned partition is consumed from.
 type Position struct {
 	Offset int64
-	Clock  time.Time // of the records before Offset, as far as known
-	// Stop says why the partition must not be consumed at all, if it must not.
-	Stop error
+	Epoch  int32     // leader epoch of the record before Offset, -1 if it is not known
+	Clock  time.Time // up to which the partition is complete at Offset
+	// Err says why the partition must not be consumed, if it must not. Taking it over may be tried again with newly read
+	// offsets; [NeedsPerson] tells whether that can help before a person has done something.
+	Err error
 }
 
-// Assign takes over partitions as Kafka describes them. Batches that their chains name are driven to the end from now
-// on, whoever sealed them, and the partitions are consumed from the last one's end at once. A chain entry that was
-// never decided is void and is cleared. Assign is safe to repeat for a partition it was called for before.
+// NeedsPerson says whether a partition stays as it is until a person has decided something, given why it is not consumed.
+func NeedsPerson(err error) bool {
+	for _, final := range []error{ErrNoManifest, ErrManifestVersion, ErrMetadataVersion, ErrMetadata, ErrGap, ErrNoOffset, ErrMoved, ErrUndecided} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+// judged is a batch that a chain names, with what becomes of it.
+type judged struct {
+	manifest *Manifest
+	verdict  State
+	err      error
+}
+
+// Assign takes over partitions as Kafka describes them, each by itself. Batches that their chains name are driven to the
+// end from now on, whoever sealed them, and the partitions are consumed from the last one's end at once. A chain entry that
+// was never decided is void and is cleared.
 //
-// A partition whose metadata or manifests cannot be trusted (unknown version, manifest missing) gets Position.Stop. An
-// error means that not all partitions were taken over, and none must be consumed before a repeated call with newly read
-// offsets succeeds; it wraps [ErrRejoin] if the session has to end.
-func (d *Driver) Assign(ctx context.Context, offsets map[TopicPartition]GroupOffset) (map[TopicPartition]Position, error) {
+// Everything is read first, and then the partitions are entered in one step under the ownership lock. still is asked there
+// whether a partition is still assigned: whoever takes one away makes still say so first, and calls [Driver.Release] then.
+// An error wraps [ErrRejoin]: the session has to end.
+func (d *Driver) Assign(ctx context.Context, offsets map[TopicPartition]GroupOffset, still func(TopicPartition) bool) (map[TopicPartition]Position, error) {
+	metas := make(map[TopicPartition]Metadata, len(offsets))
 	positions := make(map[TopicPartition]Position, len(offsets))
-	for _, tp := range sortedKeys(offsets) {
-		pos, err := d.assign(ctx, tp, offsets[tp])
-		if err != nil {
-			return nil, fmt.Errorf("assign %s: %w", tp, err)
-		}
-		positions[tp] = pos
-	}
-	return positions, nil
-}
-
-func (d *Driver) assign(ctx context.Context, tp TopicPartition, o GroupOffset) (Position, error) {
-	meta, err := ParseMetadata(o.Metadata)
-	if err != nil {
-		return Position{Stop: err}, nil
-	}
-	var found []*entry
-	pos := Position{Offset: o.Offset, Clock: meta.Clock}
-	for i, link := range meta.Chain {
-		e, err := d.adopt(ctx, tp, link)
-		switch {
-		case errors.Is(err, ErrNoManifest), errors.Is(err, ErrManifestVersion), errors.Is(err, ErrGap), errors.Is(err, ErrMetadataVersion),
-			errors.Is(err, ErrNoOffset):
-			return Position{Stop: fmt.Errorf("batch %s: %w", link.Batch, err)}, nil
-		case err != nil:
-			return Position{}, err
-		case e == nil:
-			return pos, d.hold(ctx, tp, o, meta, i, found)
-		}
-		found = append(found, e)
-		r, _ := e.manifest.Range(tp)
-		pos = Position{Offset: r.End, Clock: r.Clock}
-	}
-	return pos, d.hold(ctx, tp, o, meta, len(meta.Chain), found)
-}
-
-// adopt returns the entry of a batch named in tp's chain, nil if the batch is void.
-func (d *Driver) adopt(ctx context.Context, tp TopicPartition, link Link) (*entry, error) {
-	d.mu.Lock()
-	i := slices.IndexFunc(d.batches, func(e *entry) bool { return e.manifest.ID == link.Batch })
-	if i >= 0 {
-		defer d.mu.Unlock()
-		return d.batches[i], nil
-	}
-	d.mu.Unlock()
-	m, err := d.ports.Manifests.Get(ctx, link.Batch)
-	if err != nil {
-		return nil, err
-	}
-	if r, ok := m.Range(tp); !ok || r.End != link.End {
-		return nil, fmt.Errorf("chain ends it at %d, its manifest has range [%d, %d): %w", link.End, r.Start, r.End, ErrGap)
-	}
-	e := &entry{manifest: m, prepared: make(chan struct{}), state: Found, since: time.Now()}
-	var next State
-	if err := d.step("adopt", func() (err error) { next, err = d.judge(ctx, m); return err }); err != nil {
-		return nil, err
-	}
-	d.log.Info("batch found in commit metadata", "batch", m.ID, "state", next, "sealed_at", m.SealedAt, "topic", tp.Topic, "partition", tp.Partition)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.become(e, next)
-	if next == Void {
-		return nil, nil
-	}
-	close(e.prepared)
-	return e, nil
-}
-
-// judge finds out whether a batch that one partition names was decided. It was if every partition of its manifest names
-// it. Where one neither names it nor is past its range, the prepare was accepted in part only and its replica applied
-// nothing. Where one is past the range, the batch was either applied and committed there, or never decided and consumed
-// again in another batch: only BigQuery can tell, and nothing new may be submitted to find out. Where one has no offset
-// any more, Kafka has forgotten what would tell: a partition has an offset before a batch can name it.
-func (d *Driver) judge(ctx context.Context, m *Manifest) (State, error) {
-	offsets, err := d.ports.Offsets.Fetch(ctx, m.Partitions())
-	if err != nil {
-		return 0, err
-	}
-	past := false
-	for _, r := range m.Ranges {
-		o := offsets[r.TopicPartition]
+	var named []ID
+	for tp, o := range offsets {
 		meta, err := ParseMetadata(o.Metadata)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", r.TopicPartition, err)
-		}
-		if slices.ContainsFunc(meta.Chain, func(l Link) bool { return l.Batch == m.ID }) {
+		if err = errors.Join(o.Err, err); err != nil {
+			positions[tp] = Position{Err: err}
 			continue
 		}
-		switch {
-		case o.Offset < 0:
-			return 0, fmt.Errorf("%s: %w", r.TopicPartition, ErrNoOffset)
-		case o.Offset < r.End:
-			return Void, nil
-		}
-		past = true
-	}
-	if !past {
-		return Prepared, nil
-	}
-	return d.trace(ctx, m)
-}
-
-// trace looks in BigQuery for an undecided-looking batch. No table is applied before the decision, so one that is proves
-// it, and the others are still to be applied: a batch whose offsets were moved by hand in between.
-func (d *Driver) trace(ctx context.Context, m *Manifest) (State, error) {
-	found := 0
-	for i := range m.Tables {
-		applied, err := d.ports.Applier.Applied(ctx, m, &m.Tables[i])
-		if err != nil {
-			return 0, err
-		}
-		if applied {
-			found++
+		metas[tp] = meta
+		for _, link := range meta.Chain {
+			if !slices.Contains(named, link.Batch) {
+				named = append(named, link.Batch)
+			}
 		}
 	}
-	switch found {
-	case len(m.Tables):
-		return Applied, nil
-	case 0:
-		return Void, nil
-	}
-	return Prepared, nil
-}
-
-// hold enters the partition into the ledger with the first n links of its chain, clears the rest in Kafka, and starts
-// driving the batches found.
-func (d *Driver) hold(ctx context.Context, tp TopicPartition, o GroupOffset, meta Metadata, n int, found []*entry) error {
+	found := d.findBatches(ctx, named)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ledger.Hold(tp, o.Offset, meta)
-	if n < len(meta.Chain) {
-		d.log.Warn("undecided batches cleared from commit metadata; their records are read again",
-			"topic", tp.Topic, "partition", tp.Partition, "batch", meta.Chain[n].Batch, "count", len(meta.Chain)-n)
-		if err := d.commit(ctx, []Commit{d.ledger.Cut(tp, n)}); err != nil {
-			return err
-		}
-		d.ledger.WasCut(tp, n)
-	}
-	for _, e := range found {
-		if slices.Contains(d.batches, e) {
+	var cuts []Commit
+	for _, tp := range sortedKeys(metas) {
+		if !still(tp) {
 			continue
 		}
-		if e.driven {
-			e = d.again(e)
+		pos, keep := position(tp, offsets[tp], metas[tp], found)
+		positions[tp] = pos
+		if pos.Err != nil {
+			continue
 		}
-		d.batches = append(d.batches, e)
+		cuts = append(cuts, d.hold(tp, offsets[tp], metas[tp], keep, found)...)
+	}
+	if len(cuts) > 0 {
+		if err := d.commit(ctx, cuts); err != nil {
+			return nil, fmt.Errorf("clear undecided batches: %w", err)
+		}
 	}
 	d.drive()
 	d.refresh()
-	return nil
+	return positions, nil
 }
 
-// again returns a new entry for a batch that came to its end here, because no held partition named it, while Assign was
-// reading: the partition that is being taken over does name it and is still to be committed. d.mu is held.
-func (d *Driver) again(e *entry) *entry {
-	next := e.state
-	if next == Committed {
-		next = Applied // it was; the new partition was not committed
+// findBatches reads and judges batches, several at a time. One that is on its way here is not judged again.
+func (d *Driver) findBatches(ctx context.Context, ids []ID) map[ID]judged {
+	found := make(map[ID]judged, len(ids))
+	d.mu.Lock()
+	for _, e := range d.batches {
+		if slices.Contains(ids, e.manifest.ID) {
+			found[e.manifest.ID] = judged{manifest: e.manifest, verdict: Prepared}
+		}
 	}
-	n := &entry{manifest: e.manifest, prepared: e.prepared, state: Found, since: time.Now()}
-	d.become(n, next)
-	return n
+	d.mu.Unlock()
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(8)
+	for _, id := range ids {
+		if _, known := found[id]; known {
+			continue
+		}
+		g.Go(func() error {
+			j := d.judge(ctx, id)
+			mu.Lock()
+			defer mu.Unlock()
+			found[id] = j
+			return nil
+		})
+	}
+	_ = g.Wait() // each has its own error
+	return found
+}
+
+func (d *Driver) judge(ctx context.Context, id ID) (j judged) {
+	if j.manifest, j.err = d.ports.Manifests.Get(ctx, id); j.err != nil {
+		return j
+	}
+	_ = d.step("judge", func() error {
+		var what Judgement
+		if what, j.err = (Judge{Offsets: d.ports.Offsets, Witness: d.ports.Applier}).Judge(ctx, j.manifest); j.err == nil {
+			j.verdict, j.err = what.Verdict, what.Err
+		}
+		return j.err
+	})
+	if j.err == nil {
+		d.log.Info("batch found in commit metadata", "batch", id, "verdict", j.verdict, "sealed_at", j.manifest.SealedAt)
+	}
+	return j
+}
+
+// position says where a partition is consumed from, and how many links of its chain stay.
+func position(tp TopicPartition, o GroupOffset, meta Metadata, found map[ID]judged) (pos Position, keep int) {
+	pos = Position{Offset: o.Offset, Epoch: o.Epoch, Clock: meta.Clock}
+	for i, link := range meta.Chain {
+		j := found[link.Batch]
+		if j.err == nil && j.verdict == Void {
+			return pos, i // nothing can have been decided behind it
+		}
+		if j.err != nil {
+			return Position{Err: fmt.Errorf("batch %s: %w", link.Batch, j.err)}, 0
+		}
+		r, ok := j.manifest.Range(tp)
+		if !ok || r.End != link.End || r.Start != pos.Offset {
+			return Position{Err: fmt.Errorf("batch %s: chain has it from %d to %d, its manifest has range [%d, %d): %w",
+				link.Batch, pos.Offset, link.End, r.Start, r.End, ErrGap)}, 0
+		}
+		pos = Position{Offset: r.End, Epoch: r.Epoch, Clock: r.Clock}
+	}
+	return pos, len(meta.Chain)
+}
+
+// hold enters the partition into the ledger with the first links of its chain, and their batches among those that are
+// driven. It returns the commit that clears the rest of the chain, if there is one. d.mu is held.
+func (d *Driver) hold(tp TopicPartition, o GroupOffset, meta Metadata, keep int, found map[ID]judged) (cut []Commit) {
+	if keep < len(meta.Chain) {
+		d.log.Warn("undecided batches cleared from commit metadata; their records are read again",
+			"topic", tp.Topic, "partition", tp.Partition, "batch", meta.Chain[keep].Batch, "count", len(meta.Chain)-keep)
+		meta.Chain = meta.Chain[:keep:keep]
+		cut = append(cut, Commit{tp, o.Offset, o.Epoch, meta.String()})
+	}
+	d.ledger.Hold(tp, o, meta)
+	for _, link := range meta.Chain {
+		if slices.ContainsFunc(d.batches, func(e *entry) bool { return e.manifest.ID == link.Batch }) {
+			continue
+		}
+		// It may also have been here and come to its end while the offsets were read: this partition is still to be committed.
+		j := found[link.Batch]
+		e := &entry{manifest: j.manifest, prepared: make(chan struct{}), state: Found, since: time.Now()}
+		close(e.prepared)
+		d.become(e, j.verdict)
+		d.batches = append(d.batches, e)
+	}
+	return cut
+}
+
+// Begin commits the offsets at which partitions start that the group has never consumed, under the ownership lock: of those
+// that are still assigned, which it returns. An error wraps [ErrRejoin].
+func (d *Driver) Begin(ctx context.Context, commits []Commit, still func(TopicPartition) bool) (done []Commit, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range commits {
+		if still(c.TopicPartition) {
+			done = append(done, c)
+		}
+	}
+	if len(done) == 0 {
+		return nil, nil
+	}
+	if err := d.commit(ctx, done); err != nil {
+		return nil, fmt.Errorf("commit start offsets: %w", err)
+	}
+	return done, nil
 }
 
 func sortedKeys[V any](m map[TopicPartition]V) []TopicPartition {

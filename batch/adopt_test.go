@@ -96,7 +96,7 @@ func TestDriver_ABatchWithAPartitionWithoutAnOffsetStops(t *testing.T) {
 	w.offsets[tp(1)] = GroupOffset{Offset: -1}
 	before := w.offsets[tp(0)]
 	s := start(t, w)
-	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Stop, ErrNoOffset)
+	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Err, ErrNoOffset)
 	require.Equal(t, before, w.offsets[tp(0)], "the batch stays in the metadata")
 }
 
@@ -107,7 +107,7 @@ func TestDriver_AMissingManifestStopsThePartition(t *testing.T) {
 	before := w.offsets[tp(0)]
 	delete(w.manifests, m.ID)
 	s := start(t, w)
-	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Stop, ErrNoManifest)
+	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Err, ErrNoManifest)
 	require.Equal(t, before, w.offsets[tp(0)], "the metadata is left alone")
 }
 
@@ -115,6 +115,6 @@ func TestDriver_MetadataOfANewerVersionStopsThePartition(t *testing.T) {
 	w := newWorld()
 	w.offsets[tp(0)] = GroupOffset{Offset: 3, Metadata: "tidemark/2;x"}
 	s := start(t, w)
-	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Stop, ErrMetadataVersion)
+	require.ErrorIs(t, s.assign(t, tp(0))[tp(0)].Err, ErrMetadataVersion)
 	require.Equal(t, "tidemark/2;x", w.offsets[tp(0)].Metadata)
 }

@@ -20,7 +20,7 @@ func TestDriver_ABatchFoundByAnInterruptedAssignIsFinished(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // which of two ready cases a select takes is random
-		_, _ = s.Assign(interrupted, offsets)
+		_, _ = s.Assign(interrupted, offsets, always)
 	}
 	s.assign(t, tp(0))
 	w.eventually(t, "committed", func() bool { return w.offsets[tp(0)].Offset == 10 })
@@ -56,10 +56,10 @@ func TestDriver_AssignDoesNotWaitForADriverThatEnds(t *testing.T) {
 	assigned := make(chan struct{})
 	go func() {
 		defer close(assigned)
-		_, _ = s.Assign(context.Background(), map[TopicPartition]GroupOffset{tp(0): w.offsets[tp(0)]})
+		_, _ = s.Assign(context.Background(), map[TopicPartition]GroupOffset{tp(0): w.offsets[tp(0)]}, always)
 	}()
 	<-g.entered // Assign clears the void batch, under the lock
-	s.Idle()
+	s.Idle(map[TopicPartition]Complete{tp(0): {20, time.Now()}})
 	require.Eventually(t, func() bool { return len(s.Driver.idle) == 0 }, 10*time.Second, time.Millisecond) // it waits for the lock
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.end() }()
@@ -126,6 +126,6 @@ func TestDriver_ABatchThatEndsWhileItsPartitionComesBackIsCommitted(t *testing.T
 	close(g.gate)
 	<-assigned
 	w.eventually(t, "both committed", func() bool {
-		return w.offsets[tp(0)] == (GroupOffset{20, Metadata{Clock: second.Ranges[0].Clock}.String()})
+		return w.offsets[tp(0)] == (GroupOffset{Offset: 20, Metadata: Metadata{Clock: second.Ranges[0].Clock}.String()})
 	})
 }

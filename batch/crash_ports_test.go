@@ -54,7 +54,7 @@ func (m *crashMember) arrive() {
 // accept stores commits and notes which batches they decide.
 func (m *crashMember) accept(commits []Commit) {
 	for _, c := range commits {
-		m.offsets[c.TopicPartition] = GroupOffset{c.Offset, c.Metadata}
+		m.offsets[c.TopicPartition] = GroupOffset{Offset: c.Offset, Metadata: c.Metadata}
 	}
 	for _, c := range commits {
 		meta, err := ParseMetadata(c.Metadata)
@@ -99,14 +99,6 @@ func (m *crashMember) Fetch(ctx context.Context, tps []TopicPartition) (map[Topi
 		return got, m.slowCall(ctx, "fetch", effect)
 	}
 	return got, m.call("read back", effect)
-}
-
-func (m *crashMember) Ends(ctx context.Context, tps []TopicPartition) (map[TopicPartition]int64, error) {
-	ends := make(map[TopicPartition]int64, len(tps))
-	for _, t := range tps {
-		ends[t] = int64(m.plan.Records)
-	}
-	return ends, m.slowCall(ctx, "ends", func() error { return nil })
 }
 
 // Put repeats what fails, as the port asks.
@@ -182,12 +174,21 @@ func (m *crashMember) submit(id ID) {
 	})
 }
 
-func (m *crashMember) Applied(ctx context.Context, b *Manifest, _ *Table) (done bool, err error) {
-	err = m.slowCall(ctx, "applied", func() error {
-		done = m.jobs[b.ID] != nil && m.jobs[b.ID].done
+func (m *crashMember) Evidence(ctx context.Context, b *Manifest, _ *Table) (e Evidence, err error) {
+	e.State = NoJob
+	err = m.slowCall(ctx, "evidence", func() error {
+		switch job := m.jobs[b.ID]; {
+		case job == nil:
+		case job.done:
+			e.State = Succeeded
+		case job.running:
+			e.State = Running
+		default:
+			e.State = Failed
+		}
 		return nil
 	})
-	return done, err
+	return e, err
 }
 
 func (m *crashMember) Step(string, time.Duration, error) {}

@@ -2,11 +2,9 @@ package batch
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,9 +15,9 @@ type crashSession struct {
 	number int64 // of batches sealed
 	wg     sync.WaitGroup
 
-	state    sync.Mutex // never held while waiting
-	cursors  map[TopicPartition]*crashCursor
-	adopting map[TopicPartition]context.CancelFunc
+	state   sync.Mutex // never held while waiting
+	cursors map[TopicPartition]*crashCursor
+	taking  map[TopicPartition]*atomic.Bool // being taken over; true: no longer assigned
 }
 
 type crashCursor struct{ start, pos int64 }
@@ -38,7 +36,7 @@ func (w *crashWorld) runReplica(ctx context.Context, n int) {
 func (w *crashWorld) runSession(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &crashSession{crashMember: w.join(cancel), cursors: map[TopicPartition]*crashCursor{}, adopting: map[TopicPartition]context.CancelFunc{}}
+	s := &crashSession{crashMember: w.join(cancel), cursors: map[TopicPartition]*crashCursor{}, taking: map[TopicPartition]*atomic.Bool{}}
 	s.driver = NewDriver(Config{MaxChain: w.plan.MaxChain, CommitTimeout: time.Minute, RetryMin: 1, RetryMax: 1},
 		Ports{s.crashMember, s.crashMember, s.crashMember, s.crashMember}, discard)
 	s.wg.Go(func() {
@@ -83,14 +81,14 @@ func (s *crashSession) turn(ctx context.Context) bool {
 	case len(revoked) > 0:
 		return s.revoke(ctx, revoked)
 	}
-	s.takeOver(ctx, added, r)
+	s.takeOver(ctx, added)
 	for _, t := range sortedKeys(s.snapshot()) {
 		if c := s.snapshot()[t]; r.IntN(3) > 0 && !s.driver.Full() {
 			c.pos = min(c.pos+r.Int64N(4), int64(s.plan.Records))
 		}
 	}
 	if r.IntN(10) == 0 {
-		s.driver.Idle()
+		s.driver.Idle(s.idle())
 	}
 	if r.Float64() < s.plan.Seal && !s.driver.Full() {
 		s.seal()
@@ -109,62 +107,69 @@ func (s *crashSession) snapshot() map[TopicPartition]*crashCursor {
 	return got
 }
 
-// takeOver starts the callback for the partitions that are neither consumed nor being taken over, and may interrupt one
-// under way: the client asks again.
-func (s *crashSession) takeOver(ctx context.Context, owned []TopicPartition, r *rand.Rand) {
-	s.state.Lock()
-	defer s.state.Unlock()
-	var added []TopicPartition
-	for _, t := range owned {
-		if cancel := s.adopting[t]; cancel != nil && s.spend(r) {
-			cancel()
-		} else if cancel == nil && s.cursors[t] == nil {
-			added = append(added, t)
+// idle returns how far the partitions without open records are complete.
+func (s *crashSession) idle() map[TopicPartition]Complete {
+	clocks := map[TopicPartition]Complete{}
+	for t, c := range s.snapshot() {
+		if c.start == c.pos {
+			clocks[t] = Complete{c.pos, time.Now()}
 		}
 	}
-	if len(added) == 0 {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.WithValue(ctx, mayTakeTime{}, true))
-	for _, t := range added {
-		s.adopting[t] = cancel
-	}
-	s.wg.Go(func() {
-		defer cancel()
-		positions, err := s.adopt(ctx, added)
-		s.state.Lock()
-		defer s.state.Unlock()
-		for _, t := range added {
-			delete(s.adopting, t)
-			if err == nil && ctx.Err() == nil {
-				s.cursors[t] = &crashCursor{positions[t].Offset, positions[t].Offset}
-			}
-		}
-		if errors.Is(err, ErrRejoin) {
-			s.cancel()
-		}
-	})
+	return clocks
 }
 
-// adopt asks for the offsets once and goes on with them until the driver has taken the partitions over.
-func (s *crashSession) adopt(ctx context.Context, added []TopicPartition) (positions map[TopicPartition]Position, err error) {
-	offsets, err := s.Fetch(ctx, added)
-	if err != nil {
-		return nil, err
+// takeOver starts taking over the partitions that are neither consumed nor being taken over, as the consumer does in the
+// background.
+func (s *crashSession) takeOver(ctx context.Context, owned []TopicPartition) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	added := map[TopicPartition]*atomic.Bool{}
+	for _, t := range owned {
+		if s.taking[t] == nil && s.cursors[t] == nil {
+			added[t] = new(atomic.Bool)
+			s.taking[t] = added[t]
+		}
 	}
-	for {
-		positions, err = s.driver.Assign(ctx, offsets)
-		if err != nil && !errors.Is(err, ErrRejoin) && Pause(ctx, 100*time.Millisecond) {
+	if len(added) > 0 {
+		s.wg.Go(func() { s.take(context.WithValue(ctx, mayTakeTime{}, true), added) })
+	}
+}
+
+// take goes on until every partition is taken over or gone.
+func (s *crashSession) take(ctx context.Context, added map[TopicPartition]*atomic.Bool) {
+	for len(added) > 0 && Pause(ctx, 100*time.Millisecond) {
+		offsets, err := s.Fetch(ctx, sortedKeys(added))
+		if err != nil {
 			continue
 		}
-		for t, pos := range positions {
-			if pos.Stop != nil {
-				s.mu.Lock()
-				s.fail(fmt.Errorf("%s stopped: %w", t, pos.Stop))
-				s.mu.Unlock()
-			}
+		positions, err := s.driver.Assign(ctx, offsets, func(t TopicPartition) bool { return !added[t].Load() })
+		if err != nil {
+			s.cancel()
+			return
 		}
-		return positions, err
+		s.taken(added, positions)
+	}
+}
+
+// taken starts to consume what was taken over, unless it was revoked meanwhile.
+func (s *crashSession) taken(added map[TopicPartition]*atomic.Bool, positions map[TopicPartition]Position) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	for t, gone := range added {
+		pos, ok := positions[t]
+		if NeedsPerson(pos.Err) {
+			s.mu.Lock()
+			s.fail(fmt.Errorf("%s stopped: %w", t, pos.Err))
+			s.mu.Unlock()
+		}
+		if s.taking[t] == gone && (!ok || pos.Err != nil) {
+			continue // again
+		}
+		if s.taking[t] == gone {
+			s.cursors[t] = &crashCursor{pos.Offset, pos.Offset}
+			delete(s.taking, t)
+		}
+		delete(added, t)
 	}
 }
 
@@ -173,8 +178,10 @@ func (s *crashSession) seal() (wait func(context.Context) error) {
 	cursors, any := s.snapshot(), false
 	ranges := map[TopicPartition][2]int64{}
 	for t, c := range cursors {
-		ranges[t] = [2]int64{c.start, c.pos}
-		any = any || c.pos > c.start
+		if c.pos > c.start {
+			ranges[t] = [2]int64{c.start, c.pos}
+			any = true
+		}
 	}
 	if !any {
 		return func(context.Context) error { return nil }
@@ -200,28 +207,21 @@ func (s *crashSession) sealAll(ctx context.Context, twice bool) error {
 	return wait(ctx)
 }
 
-// revoke hands partitions over. A callback that takes one of them over is interrupted and waited for.
+// revoke hands partitions over, whether they are consumed already or still being taken over.
 func (s *crashSession) revoke(ctx context.Context, tps []TopicPartition) bool {
-	s.state.Lock()
-	for _, t := range tps {
-		if cancel := s.adopting[t]; cancel != nil {
-			cancel()
-		}
-	}
-	busy := slices.ContainsFunc(tps, func(t TopicPartition) bool { return s.adopting[t] != nil })
-	s.state.Unlock()
-	if busy {
-		return true // in the next turn
-	}
 	if err := s.sealAll(ctx, false); err != nil {
 		return false
 	}
-	s.driver.Release(tps)
 	s.state.Lock()
 	for _, t := range tps {
+		if gone := s.taking[t]; gone != nil {
+			gone.Store(true)
+		}
+		delete(s.taking, t)
 		delete(s.cursors, t)
 	}
 	s.state.Unlock()
+	s.driver.Release(tps)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range tps {

@@ -56,7 +56,7 @@ func newCrashWorld(seed uint64) *crashWorld {
 	}
 	w.faults = w.plan.Faults
 	for p := range w.plan.Partitions {
-		w.offsets[tp(int32(p))] = GroupOffset{}
+		w.offsets[tp(int32(p))] = begun
 	}
 	return w
 }

@@ -14,9 +14,16 @@ import (
 
 // Config bounds the driver.
 type Config struct {
+	// Stream is whose batches the driver drives; it stands in logs.
+	Stream string
+	// Group is the consumer group's name, which counts in the size of commits.
+	Group string
 	// MaxChain is how many prepared batches a partition may have before fetching pauses. Slots for the batches that a
 	// revoke or a shutdown seals come on top.
 	MaxChain int
+	// MaxCommit is how many bytes the entries of one offset commit may take in Kafka's own topic; zero means
+	// [DefaultMaxCommit].
+	MaxCommit int
 	// CommitTimeout bounds one offset request, its retries included.
 	CommitTimeout time.Duration
 	// RetryMin and RetryMax bound the backoff between two attempts to apply a batch; of several that fail, RetryMax is
@@ -32,19 +39,19 @@ type Ports struct {
 	Observer  Observer
 }
 
-// Driver takes the batches of one session through their states: prepares them in the order they were sealed, applies
-// them side by side, commits them in order. A session is one membership in the consumer group; when in doubt about
+// Driver takes the batches of one stream in one session through their states: prepares them in the order they were sealed,
+// applies them side by side, commits them in order. A session is one membership in the consumer group; when in doubt about
 // what Kafka accepted the driver ends with [ErrRejoin], and everything that is decided is found again in the metadata.
 type Driver struct {
 	cfg   Config
 	ports Ports
 	log   *slog.Logger
 
-	sealed  chan *entry   // in the order sealed
-	decided chan struct{} // capacity 1: there are batches to be taken by takeDecided
-	idle    chan struct{} // capacity 1: one request is as good as many
-	dead    chan struct{} // closed when Run ends
-	why     error         // it did; to be read when dead is closed
+	sealed  chan *entry                      // in the order sealed
+	decided chan struct{}                    // capacity 1: there are batches to be taken by takeDecided
+	idle    chan map[TopicPartition]Complete // capacity 1
+	dead    chan struct{}                    // closed when Run ends
+	why     error                            // why Run ended; it is set before dead is closed
 
 	// mu is the ownership lock. Kafka fences generations, not owners: a live member may commit a partition it has just
 	// lost. So every commit request is made under this lock, for partitions the ledger holds, and the revoke callback
@@ -78,11 +85,14 @@ const maxSealed = 8
 
 // NewDriver returns a driver that holds no partition.
 func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
+	if cfg.MaxCommit == 0 {
+		cfg.MaxCommit = DefaultMaxCommit
+	}
 	d := &Driver{
-		cfg: cfg, ports: ports, log: log, ledger: NewLedger(),
+		cfg: cfg, ports: ports, log: log.With("stream", cfg.Stream), ledger: NewLedger(),
 		sealed:  make(chan *entry, maxSealed),
 		decided: make(chan struct{}, 1),
-		idle:    make(chan struct{}, 1),
+		idle:    make(chan map[TopicPartition]Complete, 1),
 		dead:    make(chan struct{}),
 		healed:  make(chan struct{}),
 	}
@@ -176,16 +186,8 @@ func (d *Driver) Release(tps []TopicPartition) {
 	d.refresh()
 }
 
-// Stop takes a partition out of use: it is no longer consumed, and its clock holds the watermark.
-func (d *Driver) Stop(tp TopicPartition, clock time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ledger.Stop(tp, clock)
-	d.refresh()
-}
-
-// Full says that no further batch may be sealed for now: the chain is as long as it may be, or batches wait for their
-// prepare. Fetching pauses until it is false.
+// Full says that no further batch may be sealed for now: the chain is as long as it may be, one commit of all the
+// partitions held would be larger than Kafka takes, or batches wait for their prepare. Fetching pauses until it is false.
 func (d *Driver) Full() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -195,7 +197,12 @@ func (d *Driver) Full() bool {
 			waiting++
 		}
 	}
-	return d.ledger.Longest()+waiting >= d.cfg.MaxChain || waiting > maxSealed/2
+	longest := d.ledger.Longest() + waiting
+	if longest >= d.cfg.MaxChain || waiting > maxSealed/2 {
+		return true
+	}
+	// With nothing on its way nothing would make room, so then the next batch must do, whatever its size.
+	return longest > 0 && d.ledger.prepareBytes(d.cfg.Group, waiting+spareLinks) > d.cfg.MaxCommit
 }
 
 func (d *Driver) stateOf(e *entry) State {

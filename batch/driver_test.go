@@ -78,7 +78,9 @@ type applierFunc func(context.Context, *Manifest, *Table) (int64, error)
 func (f applierFunc) Apply(ctx context.Context, m *Manifest, t *Table) (int64, error) {
 	return f(ctx, m, t)
 }
-func (f applierFunc) Applied(context.Context, *Manifest, *Table) (bool, error) { return false, nil }
+func (f applierFunc) Evidence(context.Context, *Manifest, *Table) (Evidence, error) {
+	return Evidence{State: NoJob}, nil
+}
 
 // Invariant 1: Kafka fences generations, not owners.
 func TestDriver_NeverCommitsAPartitionItNoLongerHolds(t *testing.T) {
@@ -104,14 +106,14 @@ func TestDriver_NeverCommitsAPartitionItNoLongerHolds(t *testing.T) {
 
 func TestLedger_RefusesToPrepareAPartitionItDoesNotHold(t *testing.T) {
 	l := NewLedger()
-	l.Hold(tp(0), 0, Metadata{})
+	l.Hold(tp(0), GroupOffset{}, Metadata{})
 	_, err := l.Prepare(manifest(map[TopicPartition][2]int64{tp(0): {0, 1}, tp(1): {0, 1}}))
 	require.ErrorIs(t, err, ErrNotHeld)
 }
 
 func TestLedger_RefusesAGapBetweenBatches(t *testing.T) {
 	l := NewLedger()
-	l.Hold(tp(0), 5, Metadata{})
+	l.Hold(tp(0), GroupOffset{Offset: 5}, Metadata{})
 	_, err := l.Prepare(manifest(map[TopicPartition][2]int64{tp(0): {6, 7}}))
 	require.ErrorIs(t, err, ErrGap)
 }
@@ -149,7 +151,7 @@ func TestDriver_PrepareWithALostReply(t *testing.T) {
 			next := start(t, w) // a new member finds the partitions as they were
 			for p, pos := range next.assign(t, tp(0), tp(1)) {
 				require.Equal(t, int64(0), pos.Offset, p)
-				require.NoError(t, pos.Stop)
+				require.NoError(t, pos.Err)
 			}
 			meta, err := ParseMetadata(w.offsets[tp(0)].Metadata)
 			require.NoError(t, err)
@@ -168,7 +170,7 @@ func TestDriver_FencedPrepareIsDropped(t *testing.T) {
 	require.ErrorIs(t, s.seal(m)(t.Context()), ErrRejoin)
 	require.ErrorIs(t, s.end(), ErrFenced)
 	require.Empty(t, w.submitted)
-	require.Empty(t, w.offsets[tp(0)].Metadata)
+	require.Equal(t, begun, w.offsets[tp(0)])
 }
 
 // Invariant 5 and section 5: no commit over a miscount.
@@ -201,21 +203,65 @@ func TestDriver_IsFullAtTheChainsLimit(t *testing.T) {
 	require.NoError(t, s.seal(manifest(map[TopicPartition][2]int64{tp(0): {4, 5}}))(t.Context()), "a revoke still finds a slot")
 }
 
-func TestDriver_IdlePartitionsMoveTheWatermark(t *testing.T) {
+func TestDriver_ClocksOfIdlePartitionsMoveOn(t *testing.T) {
 	w := newWorld()
-	w.offsets[tp(0)] = GroupOffset{Offset: 5, Metadata: Metadata{Clock: time.UnixMilli(1)}.String()}
+	w.offsets[tp(0)] = GroupOffset{Offset: 5, Epoch: 2, Metadata: Metadata{Clock: time.UnixMilli(1)}.String()}
 	w.offsets[tp(1)] = GroupOffset{Offset: 5, Metadata: Metadata{Clock: time.UnixMilli(1)}.String()}
-	w.ends[tp(0)], w.ends[tp(1)] = 5, 6 // partition 1 has a record that was not consumed
 	s := start(t, w)
 	s.assign(t, tp(0), tp(1))
-	asked := time.Now().Add(-time.Millisecond)
-	s.Idle()
-	w.eventually(t, "clock moved", func() bool {
-		meta, _ := ParseMetadata(w.offsets[tp(0)].Metadata)
-		return meta.Clock.After(asked)
-	})
-	meta, err := ParseMetadata(w.offsets[tp(1)].Metadata)
-	require.NoError(t, err)
-	require.Equal(t, int64(1), meta.Clock.UnixMilli())
-	require.Equal(t, int64(1), s.View().Watermark.UnixMilli(), "the slowest partition holds it")
+	now := time.UnixMilli(1000)
+	s.Idle(map[TopicPartition]Complete{tp(0): {5, now}, tp(1): {6, now}}) // partition 1 has an offset that is not committed
+	w.eventually(t, "clock moved", func() bool { return w.offsets[tp(0)].Metadata == Metadata{Clock: now}.String() })
+	require.Equal(t, GroupOffset{Offset: 5, Epoch: 2, Metadata: Metadata{Clock: now}.String()}, w.offsets[tp(0)])
+	require.Equal(t, Metadata{Clock: time.UnixMilli(1)}.String(), w.offsets[tp(1)].Metadata)
+}
+
+// A clock is up to which instant the partition is complete at its committed offset. With a batch on its way the clock of
+// its end would be a promise about records that are not in the table yet.
+func TestLedger_ClocksStandStillWhileABatchIsOnItsWay(t *testing.T) {
+	l := NewLedger()
+	l.Hold(tp(0), begun, Metadata{})
+	m := manifest(map[TopicPartition][2]int64{tp(0): {0, 7}})
+	at := map[TopicPartition]Complete{tp(0): {7, time.UnixMilli(9000)}}
+	require.Empty(t, l.Idle(at), "sealed and not prepared")
+	l.Prepared(m)
+	require.Empty(t, l.Idle(at), "prepared")
+	l.Finished(m)
+	require.Len(t, l.Idle(at), 1)
+}
+
+// The group coordinator writes all entries of a commit as one record batch, which has a largest size.
+func TestDriver_IsFullWhenThePrepareOfAllPartitionsWouldBeTooLarge(t *testing.T) {
+	w := newWorld()
+	w.fault = func(p string) error {
+		if p == "apply before" {
+			return errors.New("destination refuses")
+		}
+		return nil
+	}
+	const partitions = 700
+	var tps []TopicPartition
+	for p := range int32(partitions) {
+		w.offsets[tp(p)] = begun
+		tps = append(tps, tp(p))
+	}
+	s := startWith(t, w, Config{Group: "tidemark", MaxChain: 32, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond})
+	s.assign(t, tps...)
+	prepared := int64(0)
+	for ; !s.Full(); prepared++ {
+		ranges := map[TopicPartition][2]int64{}
+		for _, p := range tps {
+			ranges[p] = [2]int64{prepared, prepared + 1}
+		}
+		require.NoError(t, s.seal(manifest(ranges))(t.Context()))
+	}
+	require.Greater(t, prepared, int64(8))
+	require.Less(t, prepared, int64(32))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	size := 0
+	for _, p := range tps {
+		size += len("tidemark") + len(p.Topic) + len(w.offsets[p].Metadata)
+	}
+	require.Less(t, size+partitions*(60+spareLinks*40), DefaultMaxCommit, "there is room for what a revoke seals")
 }

@@ -202,7 +202,7 @@ func (n *node) driver(r int, ports Ports) (*Driver, map[*entry]bool) {
 	m := &n.replica[r]
 	for p, h := range m.held {
 		if h.yes {
-			d.ledger.Hold(tp(int32(p)), int64(h.committed), n.metadata(p, h.place))
+			d.ledger.Hold(tp(int32(p)), GroupOffset{Offset: int64(h.committed)}, n.metadata(p, h.place))
 		}
 	}
 	for _, k := range m.entries {
@@ -243,7 +243,8 @@ func (n *node) remember(r int, d *Driver, pending map[*entry]bool) {
 	}
 }
 
-// A field that a node does not know would be lost between two steps. healed is about time only, which nodes do not have.
+// A field that a node does not know would be lost between two steps. healed is about time only, and leader epochs go along with
+// offsets.
 func TestExplore_KnowsEveryFieldOfADriver(t *testing.T) {
 	for _, c := range []struct {
 		of   any
@@ -252,8 +253,8 @@ func TestExplore_KnowsEveryFieldOfADriver(t *testing.T) {
 		{Driver{}, []string{"cfg", "ports", "log", "sealed", "decided", "idle", "dead", "why", "mu", "ledger", "batches", "healed", "view"}},
 		{entry{}, []string{"manifest", "unfinished", "prepared", "state", "since", "driven", "attempts", "err", "committed"}},
 		{Ledger{}, []string{"held"}},
-		{holding{}, []string{"committed", "meta", "stopped"}},
-		{Metadata{}, []string{"Clock", "Chain"}},
+		{holding{}, []string{"committed", "epoch", "meta"}},
+		{Metadata{}, []string{"Clock", "Chain", "Foreign"}},
 	} {
 		var got []string
 		for i := range reflect.TypeOf(c.of).NumField() {

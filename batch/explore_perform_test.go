@@ -39,17 +39,17 @@ func (s *stage) takeOver(ctx context.Context, p int, d *Driver) error {
 	if err != nil {
 		return err
 	}
-	positions, err := d.Assign(ctx, offsets)
+	positions, err := d.Assign(ctx, offsets, always)
 	switch pos := positions[tp(int32(p))]; {
 	case errors.Is(err, ErrRejoin):
 		return err
-	case err != nil && s.fault.kind == interrupt:
-		s.node.interrupts++
-		return nil
 	case err != nil:
 		return err
-	case pos.Stop != nil:
-		return fmt.Errorf("partition %d stopped: %w", p, pos.Stop)
+	case pos.Err != nil && s.fault.kind == interrupt:
+		s.node.interrupts++
+		return nil
+	case pos.Err != nil:
+		return fmt.Errorf("partition %d stopped: %w", p, pos.Err)
 	default:
 		c := &s.node.replica[s.actor].cursor[p]
 		c.taken, c.start, c.pos = true, int8(pos.Offset), int8(pos.Offset)
@@ -57,13 +57,12 @@ func (s *stage) takeOver(ctx context.Context, p int, d *Driver) error {
 	}
 }
 
-// seal is what the consumer does at a boundary: all partitions it consumes are in the batch, the idle ones with an empty
-// range.
+// seal is what the consumer does at a boundary: all partitions of which it has consumed something are in the batch.
 func (s *stage) seal(d *Driver) *entry {
 	i := s.node.batches
 	s.node.batches++
 	for p := range s.node.replica[s.actor].cursor {
-		if c := &s.node.replica[s.actor].cursor[p]; c.taken {
+		if c := &s.node.replica[s.actor].cursor[p]; c.pos > c.start {
 			s.node.ranges[i][p] = span{true, c.start, c.pos}
 			c.start = c.pos
 		}

@@ -101,13 +101,9 @@ func (s *stage) Fetch(ctx context.Context, tps []TopicPartition) (map[TopicParti
 	got := make(map[TopicPartition]GroupOffset, len(tps))
 	for _, t := range tps {
 		at := s.node.kafka[t.Partition]
-		got[t] = GroupOffset{int64(at.committed), s.node.metadata(int(t.Partition), at).String()}
+		got[t] = GroupOffset{Offset: int64(at.committed), Metadata: s.node.metadata(int(t.Partition), at).String()}
 	}
 	return got, s.read(ctx)
-}
-
-func (s *stage) Ends(context.Context, []TopicPartition) (map[TopicPartition]int64, error) {
-	return nil, nil // clocks are not explored
 }
 
 func (s *stage) Put(_ context.Context, m *Manifest) error {
@@ -140,8 +136,12 @@ func (s *stage) Apply(_ context.Context, m *Manifest, t *Table) (int64, error) {
 	return t.Rows(), nil
 }
 
-func (s *stage) Applied(ctx context.Context, m *Manifest, _ *Table) (bool, error) {
-	return s.node.applied[number(m.ID)], s.read(ctx)
+func (s *stage) Evidence(ctx context.Context, m *Manifest, _ *Table) (Evidence, error) {
+	e := Evidence{State: NoJob}
+	if s.node.applied[number(m.ID)] {
+		e.State = Succeeded
+	}
+	return e, s.read(ctx)
 }
 
 func (s *stage) Step(string, time.Duration, error) {}

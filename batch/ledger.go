@@ -24,8 +24,8 @@ type Ledger struct {
 
 type holding struct {
 	committed int64
+	epoch     int32
 	meta      Metadata
-	stopped   bool // not consumed: its clock stands still and holds the watermark
 }
 
 // end returns the offset at which the last prepared batch ends: where consuming starts.
@@ -48,30 +48,12 @@ func (h *holding) with(l Link) []Link { return append(slices.Clip(h.meta.Chain),
 func NewLedger() *Ledger { return &Ledger{held: make(map[TopicPartition]*holding)} }
 
 // Hold adds a partition as Kafka describes it, or replaces what is known of it.
-func (l *Ledger) Hold(tp TopicPartition, committed int64, meta Metadata) {
-	l.held[tp] = &holding{committed: committed, meta: meta}
+func (l *Ledger) Hold(tp TopicPartition, o GroupOffset, meta Metadata) {
+	l.held[tp] = &holding{committed: o.Offset, epoch: o.Epoch, meta: meta}
 }
 
 // Holds says whether the partition is held.
 func (l *Ledger) Holds(tp TopicPartition) bool { return l.held[tp] != nil }
-
-// Stop marks a partition as no longer consumed. One that is not held is entered with its clock only.
-func (l *Ledger) Stop(tp TopicPartition, clock time.Time) {
-	if l.held[tp] == nil {
-		l.held[tp] = &holding{meta: Metadata{Clock: clock}}
-	}
-	l.held[tp].stopped = true
-}
-
-// StoppedClock returns the earliest clock of the stopped partitions, if there are any.
-func (l *Ledger) StoppedClock() (clock time.Time, stopped bool) {
-	for _, h := range l.held {
-		if h.stopped && (!stopped || h.meta.Clock.Before(clock)) {
-			clock, stopped = h.meta.Clock, true
-		}
-	}
-	return clock, stopped
-}
 
 // Release forgets a partition; unknown ones are ignored.
 func (l *Ledger) Release(tp TopicPartition) { delete(l.held, tp) }
@@ -103,7 +85,7 @@ func (l *Ledger) Prepare(m *Manifest) ([]Commit, error) {
 			return nil, fmt.Errorf("prepare batch %s: %s: metadata of %d bytes for a chain of %d, Kafka allows %d",
 				m.ID, r.TopicPartition, len(text), len(meta.Chain), MaxMetadata)
 		}
-		commits = append(commits, Commit{r.TopicPartition, h.committed, text})
+		commits = append(commits, Commit{r.TopicPartition, h.committed, h.epoch, text})
 	}
 	return commits, nil
 }
@@ -128,8 +110,7 @@ func (l *Ledger) Finish(m *Manifest) (commits []Commit, more bool) {
 		switch h.names(m.ID) {
 		case -1: // committed already, perhaps by an earlier session
 		case 0:
-			meta := Metadata{Clock: r.Clock, Chain: h.meta.Chain[1:]}
-			commits = append(commits, Commit{r.TopicPartition, r.End, meta.String()})
+			commits = append(commits, EndOf(r, h.meta))
 		default:
 			more = true
 		}
@@ -137,26 +118,18 @@ func (l *Ledger) Finish(m *Manifest) (commits []Commit, more bool) {
 	return commits, more
 }
 
+// EndOf returns the commit of a range's end by a partition whose chain the range's batch heads.
+func EndOf(r Range, meta Metadata) Commit {
+	return Commit{r.TopicPartition, r.End, r.Epoch, Metadata{Clock: r.Clock, Chain: meta.Chain[1:]}.String()}
+}
+
 // Finished records that Kafka has the commits of [Ledger.Finish].
 func (l *Ledger) Finished(m *Manifest) {
 	for _, r := range m.Ranges {
 		if h := l.held[r.TopicPartition]; h != nil && h.names(m.ID) == 0 {
-			h.committed, h.meta.Clock, h.meta.Chain = r.End, r.Clock, h.meta.Chain[1:]
+			h.committed, h.epoch = r.End, r.Epoch
+			h.meta = Metadata{Clock: r.Clock, Chain: h.meta.Chain[1:]}
 		}
-	}
-}
-
-// Cut returns the commit that clears a partition's chain from place n on: the batch there is void, and nothing can have
-// been decided behind it.
-func (l *Ledger) Cut(tp TopicPartition, n int) Commit {
-	h := l.held[tp]
-	return Commit{tp, h.committed, Metadata{Clock: h.meta.Clock, Chain: h.meta.Chain[:n]}.String()}
-}
-
-// WasCut records that Kafka has the commit of [Ledger.Cut].
-func (l *Ledger) WasCut(tp TopicPartition, n int) {
-	if h := l.held[tp]; h != nil {
-		h.meta.Chain = h.meta.Chain[:n:n]
 	}
 }
 
@@ -168,4 +141,32 @@ func (l *Ledger) Concerns(m *Manifest) bool {
 		}
 	}
 	return false
+}
+
+// Complete is up to which instant a partition is complete at an offset.
+type Complete struct {
+	Offset int64
+	Clock  time.Time
+}
+
+// Idle returns the commits that move the committed clocks of partitions on for which no batch does it, since nothing comes
+// in. A partition is left alone unless its offset is the committed one and no batch is prepared.
+func (l *Ledger) Idle(clocks map[TopicPartition]Complete) []Commit {
+	var commits []Commit
+	for _, tp := range sortedKeys(clocks) {
+		h, c := l.held[tp], clocks[tp]
+		if h != nil && h.committed == c.Offset && len(h.meta.Chain) == 0 && h.meta.Clock.Before(c.Clock) {
+			commits = append(commits, Commit{tp, h.committed, h.epoch, Metadata{Clock: c.Clock}.String()})
+		}
+	}
+	return commits
+}
+
+// WasIdle records that Kafka has commits of [Ledger.Idle].
+func (l *Ledger) WasIdle(commits []Commit, clocks map[TopicPartition]Complete) {
+	for _, c := range commits {
+		if h := l.held[c.TopicPartition]; h != nil {
+			h.meta.Clock = clocks[c.TopicPartition].Clock
+		}
+	}
 }

@@ -23,18 +23,17 @@ type Manifest struct {
 	Version int    `json:"version"`
 	ID      ID     `json:"id"`
 	Group   string `json:"group"`
+	// Stream is what the batch belongs to: its topics' records go out together.
+	Stream string `json:"stream"`
 	// Reason the batch was sealed for: boundary, size, revoke or shutdown.
 	Reason   string    `json:"reason"`
 	Period   Period    `json:"period"`
 	SealedAt time.Time `json:"sealed_at"`
-	// Oldest is the earliest clock of a partition when the batch took its first records: how old they are.
+	// Oldest is an instant before which none of the batch's records came to Kafka: what the flush lag is measured from.
 	Oldest time.Time `json:"oldest"`
 	// IngestedAt is the value of bq_ingested_timestamp in every row.
 	IngestedAt time.Time `json:"ingested_at"`
-	// Watermark is the minimum of the ranges' clocks: every record that was produced to these partitions before it is
-	// in this batch or in an earlier one.
-	Watermark time.Time `json:"watermark"`
-	Ranges    []Range   `json:"ranges"`
+	Ranges     []Range   `json:"ranges"`
 	Contents
 }
 
@@ -150,6 +149,11 @@ func DecodeManifest(b []byte) (*Manifest, error) {
 	}
 	if m.Version < 1 || m.Version > ManifestVersion {
 		return nil, fmt.Errorf("manifest %s: found version %d, know 1 to %d: %w", m.ID, m.Version, ManifestVersion, ErrManifestVersion)
+	}
+	for i := range m.Ranges {
+		if m.Version < 3 { // which had no leader epochs
+			m.Ranges[i].Epoch = -1
+		}
 	}
 	return m, m.Check()
 }

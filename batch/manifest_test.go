@@ -23,13 +23,13 @@ func goldenManifest(t testing.TB) *Manifest {
 	persons := Target{Model: "persons", Project: "acme", Location: "EU", Dataset: "posthog", Table: "persons", RemoveDeleted: true,
 		StatusTable: "tidemark_status", Columns: []Column{{"team_id", "INT64"}, {"distinct_id", "STRING"}}}
 	return &Manifest{
-		Version: ManifestVersion, ID: id, Group: "tidemark", Reason: "boundary",
+		Version: ManifestVersion, ID: id, Group: "tidemark", Stream: "events", Reason: "boundary",
 		Period: PeriodAt(at.Add(-time.Minute), time.Hour), SealedAt: at.Add(10 * time.Second), Oldest: at.Add(-time.Hour),
-		IngestedAt: at.Add(-time.Hour), Watermark: at.Add(-time.Second),
+		IngestedAt: at.Add(-time.Hour),
 		Ranges: []Range{
-			{TopicPartition{"clickhouse_events_json", 0}, 100, 160, 59, at},
-			{TopicPartition{"clickhouse_events_json", 1}, 7, 7, 0, at.Add(-time.Second)},
-			{TopicPartition{"clickhouse_person", 0}, 0, 3, 3, at},
+			{TopicPartition{"clickhouse_events_json", 0}, 100, 160, 59, at, 4},
+			{TopicPartition{"clickhouse_events_json", 1}, 7, 8, 0, at.Add(-time.Second), -1},
+			{TopicPartition{"clickhouse_person", 0}, 0, 3, 3, at, 0},
 		},
 		Contents: Contents{
 			Tables: []Table{{Target: target, Parts: []Part{
@@ -138,7 +138,7 @@ func TestNames_DifferByDestination(t *testing.T) {
 func TestLabels_AreValidWhateverTheManifest(t *testing.T) {
 	m := goldenManifest(t)
 	got := Labels(m, &m.Tables[0])
-	require.Equal(t, map[string]string{"model": "events", "batch": m.ID.String(), "period": "2026-09-01t11-00-00z", "watermark": "2026-09-01t11-59-59z"}, got,
+	require.Equal(t, map[string]string{"model": "events", "batch": m.ID.String(), "period": "2026-09-01t11-00-00z"}, got,
 		"no team: the parts have several")
 	m.Tables[0].Parts[1].Team = 2
 	require.Equal(t, "2", Labels(m, &m.Tables[0])["team"])

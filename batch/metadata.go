@@ -12,6 +12,9 @@ import (
 // alone (a rolling upgrade is under way) until this replica is upgraded, too.
 var ErrMetadataVersion = errors.New("commit metadata of a version this tidemark does not know")
 
+// ErrMetadata means that commit metadata begins as ours does and cannot be read: guessing could lose or double a batch.
+var ErrMetadata = errors.New("commit metadata cannot be read")
+
 const (
 	metadataPrefix  = "tidemark/"
 	metadataVersion = "1"
@@ -25,8 +28,12 @@ const (
 //
 //	tidemark/1;<clock in Unix milliseconds>;<batch>:<end>,<batch>:<end>,…
 type Metadata struct {
+	// Clock is the instant up to which the partition is complete at the committed offset: every record that came to the
+	// partition before it has a lower offset. Zero while nothing is known.
 	Clock time.Time
 	Chain []Link
+	// Foreign says that the text is none of ours: another program has committed the offset.
+	Foreign bool
 }
 
 // String returns the text form.
@@ -47,25 +54,25 @@ func (m Metadata) String() string {
 }
 
 // ParseMetadata reads the text form. Text that tidemark did not write (empty, or another client's member ID, as after
-// a reset of the offsets by hand) means no clock and no chain. A newer version is [ErrMetadataVersion]; anything else
-// that cannot be read is an error too, and must stop the partition: guessing could lose or double a batch.
+// a reset of the offsets by hand) is [Metadata.Foreign], with no clock and no chain. A newer version is [ErrMetadataVersion]; anything else
+// that cannot be read is [ErrMetadata]. Both must stop the partition.
 func ParseMetadata(s string) (Metadata, error) {
 	rest, ours := strings.CutPrefix(s, metadataPrefix)
 	if !ours {
-		return Metadata{}, nil
+		return Metadata{Foreign: true}, nil
 	}
 	fields := strings.Split(rest, ";")
 	if fields[0] != metadataVersion {
 		return Metadata{}, fmt.Errorf("found version %q, know %q: %w", fields[0], metadataVersion, ErrMetadataVersion)
 	}
 	if len(fields) != 3 {
-		return Metadata{}, fmt.Errorf("commit metadata %q: found %d fields, want 3", s, len(fields))
+		return Metadata{}, fmt.Errorf("%w: %q has %d fields; want 3", ErrMetadata, s, len(fields))
 	}
 	var m Metadata
 	if fields[1] != "" {
 		ms, err := strconv.ParseInt(fields[1], 10, 64)
 		if err != nil {
-			return Metadata{}, fmt.Errorf("commit metadata %q: clock: %w", s, err)
+			return Metadata{}, fmt.Errorf("%w: %q: clock: %w", ErrMetadata, s, err)
 		}
 		m.Clock = time.UnixMilli(ms).UTC()
 	}
@@ -75,7 +82,7 @@ func ParseMetadata(s string) (Metadata, error) {
 	for _, text := range strings.Split(fields[2], ",") {
 		l, err := parseLink(text)
 		if err != nil {
-			return Metadata{}, fmt.Errorf("commit metadata %q: %w", s, err)
+			return Metadata{}, fmt.Errorf("%w: %q: %w", ErrMetadata, s, err)
 		}
 		m.Chain = append(m.Chain, l)
 	}

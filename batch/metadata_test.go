@@ -33,7 +33,7 @@ func TestParseMetadata_TreatsTextOfOthersAsNoChain(t *testing.T) {
 	for _, s := range []string{"", "consumer-7c0f", "anything at all; even this"} {
 		got, err := ParseMetadata(s)
 		require.NoError(t, err)
-		require.Equal(t, Metadata{}, got)
+		require.Equal(t, Metadata{Foreign: true}, got)
 	}
 }
 
@@ -42,7 +42,7 @@ func TestParseMetadata_StopsAtWhatItCannotTrust(t *testing.T) {
 	require.ErrorIs(t, err, ErrMetadataVersion)
 	for _, s := range []string{"tidemark/1", "tidemark/1;;;", "tidemark/1;x;", "tidemark/1;;nonsense", "tidemark/1;;0198f0a3-1b2c-7f00-8d11-5a0d2f4e6c77:-1", "tidemark/1;;x:1"} {
 		_, err := ParseMetadata(s)
-		require.Error(t, err, s)
+		require.ErrorIs(t, err, ErrMetadata, s)
 	}
 }
 
@@ -64,11 +64,13 @@ func FuzzParseMetadata(f *testing.F) {
 		if err != nil {
 			return
 		}
+		require.Equal(t, !strings.HasPrefix(s, metadataPrefix), m.Foreign)
+		if m.Foreign {
+			require.Equal(t, Metadata{Foreign: true}, m)
+			return
+		}
 		again, err := ParseMetadata(m.String())
 		require.NoError(t, err)
 		require.Equal(t, m, again)
-		if !strings.HasPrefix(s, metadataPrefix) {
-			require.Equal(t, Metadata{}, m)
-		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ const (
 )
 
 func mutations() []mutation {
-	return append(append(decisions(), commitOrder()...), names()...)
+	return slices.Concat(decisions(), commitOrder(), evidence(), watermark(), names())
 }
 
 // decisions are mutations of what decides a batch.
@@ -46,25 +47,28 @@ func decisions() []mutation {
 			"			return nil, fmt.Errorf(\"prepare batch %s: %s: %w\", m.ID, r.TopicPartition, ErrNotHeld)", `			continue`,
 		}}, "TestLedger_RefusesToPrepareAPartitionItDoesNotHold", "", "Expected error with"},
 		{"a batch in the metadata is taken for decided", []edit{{"adopt.go",
-			`next, err = d.judge(ctx, m); return err`, `next = Prepared; return nil`,
+			`j.verdict, j.err = what.Verdict, what.Err`, `j.verdict, j.err = Prepared, what.Err`,
 		}}, "TestExplore", torn, "visible 2 times"},
-		{"already past is taken for a decision", []edit{{"adopt.go",
-			`if !past {`, `if past || !past {`,
+		{"already past is taken for a decision", []edit{{"judge.go",
+			`	s.Standing = Past`, `	s.Standing = Names`,
 		}}, "TestExplore", torn, "visible 2 times"},
 		{"a prepare taken in part is taken for a decision", []edit{{"prepare.go",
 			`if !happened {`, `if !happened && false {`,
 		}}, "TestExplore", torn, "believes"},
 		{"a missing manifest is taken for void", []edit{{"adopt.go",
-			"	m, err := d.ports.Manifests.Get(ctx, link.Batch)\n", "	m, err := d.ports.Manifests.Get(ctx, link.Batch)\n	if errors.Is(err, ErrNoManifest) {\n		return nil, nil\n	}\n",
+			`Get(ctx, id); j.err != nil {`, `Get(ctx, id); j.err != nil {
+		if errors.Is(j.err, ErrNoManifest) {
+			return judged{verdict: Void}
+		}`,
 		}}, "TestDriver_AMissingManifestStopsThePartition", "", "Expected error with"},
 		{"a void batch stays in the metadata", []edit{{"adopt.go",
-			`if n < len(meta.Chain) {`, `if n < len(meta.Chain) && false {`,
+			`if keep < len(meta.Chain) {`, `if keep < len(meta.Chain) && false {`,
 		}}, "TestExplore", torn, "offsets are not contiguous"},
 		{"prepare moves the offset", []edit{{"ledger.go",
-			`commits = append(commits, Commit{r.TopicPartition, h.committed, text})`, `commits = append(commits, Commit{r.TopicPartition, r.End, text})`,
+			`commits = append(commits, Commit{r.TopicPartition, h.committed, h.epoch, text})`, `commits = append(commits, Commit{r.TopicPartition, r.End, h.epoch, text})`,
 		}}, "TestExplore", handing, "committed and not visible"},
 		{"a found batch's records are read again", []edit{{"adopt.go",
-			`pos = Position{Offset: r.End, Clock: r.Clock}`, `pos = Position{Offset: o.Offset, Clock: r.Clock}`,
+			`pos = Position{Offset: r.End, Epoch: r.Epoch, Clock: r.Clock}`, `pos = Position{Offset: o.Offset, Epoch: r.Epoch, Clock: r.Clock}`,
 		}}, "TestExplore", moving, "offsets are not contiguous"},
 		{"the next batch is prepared although this one was not", []edit{{"prepare.go",
 			`				return fmt.Errorf("prepare batch %s: %w: %w", e.manifest.ID, err, ErrRejoin)`, `				d.log.Warn("prepare", "err", err)`,
@@ -78,7 +82,7 @@ func decisions() []mutation {
 func commitOrder() []mutation {
 	return []mutation{
 		{"the chain is wiped at commit", []edit{{"ledger.go",
-			`meta := Metadata{Clock: r.Clock, Chain: h.meta.Chain[1:]}`, `meta := Metadata{Clock: r.Clock}`,
+			`r.Epoch, Metadata{Clock: r.Clock, Chain: meta.Chain[1:]}.String()}`, `r.Epoch, Metadata{Clock: r.Clock}.String()}`,
 		}}, "TestExplore", moving, "believes"},
 		{"a batch is committed before it is applied", []edit{{"apply.go",
 			`err := d.step("apply", func() error { return d.applyTables(ctx, e.manifest) })`, `var err error`,
@@ -97,9 +101,60 @@ func commitOrder() []mutation {
 		{"a batch that waits is not looked at again when its turn comes elsewhere", []edit{{"apply.go",
 			`if e.state == Applied || e.state == Prepared && !e.driven {`, `if !e.driven && (e.state == Applied || e.state == Prepared) {`,
 		}}, "TestExplore", moving, "stuck"},
-		{"a batch that ended while its partition came back is not taken up again", []edit{{"adopt.go",
-			`if e.driven {`, `if e.driven && false {`,
-		}}, "TestDriver_ABatchThatEndsWhileItsPartitionComesBackIsCommitted", "", "Condition never satisfied"},
+		{"a partition that is taken away meanwhile is held all the same", []edit{{"adopt.go",
+			`if !still(tp) {`, `if !still(tp) && false {`,
+		}}, "TestDriver_DoesNotHoldWhatIsNoLongerAssigned", "", "Should be empty"},
+	}
+}
+
+// evidence are mutations of what a person or a deleted topic leaves behind.
+func evidence() []mutation {
+	const judge = "TestJudge_VoidRestsOnBigQuery"
+	return []mutation{
+		{"a job is no proof of the decision", []edit{{"judge.go",
+			`started = started || e.State.Decided()`, `started = started && e.State.Decided()`,
+		}}, judge, "", "Not equal"},
+		{"an offset that another program wrote counts as ours", []edit{{"judge.go",
+			`case meta.Foreign:`, `case meta.Foreign && false:`,
+		}}, judge, "", "Not equal"},
+		{"an offset that is gone means void", []edit{{"judge.go",
+			`case unclear != nil:
+		return 0,`, `case unclear != nil && false:
+		return 0,`,
+		}}, judge, "", "Not equal"},
+		{"voided tables are applied", []edit{{"judge.go",
+			`	case voided:
+		return Void, nil
+`, ``,
+		}, {"judge.go", `applied, started, voided := true`, `applied, started, _ := true`}, {"judge.go", `		voided = voided || e.State == Voided
+`, ``,
+		}, {"judge.go", `case voided && started:`, `case false:`}, {"evidence.go", `s != NoJob && s != Voided`, `s != NoJob`}}, judge, "", "Not equal"},
+	}
+}
+
+// watermark are mutations of what says how far a partition is complete.
+func watermark() []mutation {
+	return []mutation{
+		{"a clock is committed behind a batch that is on its way", []edit{{"ledger.go",
+			`h != nil && h.committed == c.Offset && len(h.meta.Chain) == 0 &&`, `h != nil &&`,
+		}}, "TestLedger_ClocksStandStillWhileABatchIsOnItsWay", "", "Should be empty"},
+		{"the size of a prepare is not looked at", []edit{{"driver.go",
+			`d.ledger.prepareBytes(d.cfg.Group, waiting+spareLinks) > d.cfg.MaxCommit`, `false`,
+		}}, "TestDriver_IsFullWhenThePrepareOfAllPartitionsWouldBeTooLarge", "", "is not less than"},
+		{"an end counts before it is reached", []edit{{"../consumer/partition.go",
+			`!p.first.at.IsZero() && p.first.offset <= p.pos`, `!p.first.at.IsZero()`,
+		}}, "TestPartition_NoClockPassesARecordThatIsNotCommitted", "", "is complete up to"},
+		{"a boundary cuts off what is in the batch already", []edit{{"../consumer/partition.go",
+			`offset: max(e.offset, p.pos)`, `offset: e.offset`,
+		}}, "TestPartition_ABoundaryCutsWhereThePartitionEndedThen", "", "Not equal"},
+		{"a range that ends before the boundary has the boundary's clock", []edit{{"../consumer/partition.go",
+			`c != nil && c.reached {
+		r.End,`, `c != nil {
+		r.Clock = c.at.UTC()
+	}
+	if c := p.cut; c != nil && c.reached {
+		r.End,`,
+		}}, "TestPartition_NoClockPassesARecordThatIsNotCommitted", "", "is complete up to"},
 	}
 }
 

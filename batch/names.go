@@ -7,7 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Bucket layout. Every name is a pure function of the batch; none is a prefix of another followed by a slash, which
@@ -75,10 +74,8 @@ func tableHash(t Target) string {
 // (cloud.google.com/bigquery/docs/labels-intro, 2026-09).
 func Labels(m *Manifest, t *Table) map[string]string {
 	labels := map[string]string{"model": label(t.Target.Model), "batch": m.ID.String()}
-	for key, at := range map[string]time.Time{"period": m.Period.Start, "watermark": m.Watermark} {
-		if !at.IsZero() {
-			labels[key] = at.UTC().Format("2006-01-02t15-04-05z")
-		}
+	if at := m.Period.Start; !at.IsZero() {
+		labels["period"] = at.UTC().Format("2006-01-02t15-04-05z")
 	}
 	var team int64
 	for i, p := range t.Parts {

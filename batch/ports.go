@@ -19,28 +19,27 @@ type Offsets interface {
 	// Commit sends one request under this session's member ID and generation and returns nil only if Kafka
 	// acknowledged every entry. [ErrFenced]: no entry was accepted. Any other error: the outcome is unknown.
 	Commit(ctx context.Context, commits []Commit) error
-	// Fetch reads what the group has committed, also for partitions this replica does not hold.
+	GroupOffsets
+}
+
+// GroupOffsets reads what the consumer group has committed.
+type GroupOffsets interface {
+	// Fetch reads stable offsets, also of partitions this replica does not hold. A partition whose offset Kafka refuses to
+	// tell has its error in [GroupOffset.Err]; the error returned is that of the whole request.
 	Fetch(ctx context.Context, tps []TopicPartition) (map[TopicPartition]GroupOffset, error)
-	// Ends returns the partitions' end offsets (the next offset a committed record would get).
-	Ends(ctx context.Context, tps []TopicPartition) (map[TopicPartition]int64, error)
 }
 
 // Observer is told what happens to batches; it must not block. Package service turns it into metrics.
 type Observer interface {
-	// Step is called after every step (clock, upload, manifest, prepare, apply, commit, adopt, idle), with its error if it failed.
+	// Step is called after every step (upload, manifest, prepare, apply, commit, judge, idle), with its error if it failed.
 	Step(step string, took time.Duration, err error)
 	// Committed is called when end offsets of a batch are committed. Whole is true on one of the replicas that share its
 	// partitions, which is to count it.
 	Committed(m *Manifest, whole bool)
 }
 
-var (
-	// ErrNoManifest means that the bucket holds no manifest of that batch.
-	ErrNoManifest = errors.New("no manifest")
-	// ErrNoOffset means that a partition of a batch had a committed offset and has none any more, so that nobody can tell
-	// whether the batch was decided.
-	ErrNoOffset = errors.New("the group's committed offset is gone")
-)
+// ErrNoManifest means that the bucket holds no manifest of that batch.
+var ErrNoManifest = errors.New("no manifest")
 
 // Unfinished is a sealed batch whose last rows may still be in memory.
 type Unfinished interface {
@@ -56,7 +55,12 @@ type Unfinished interface {
 type Manifests interface {
 	// Put writes m unless it is there already. It retries transient errors until ctx ends; it is safe to repeat.
 	Put(ctx context.Context, m *Manifest) error
-	// Get reads a manifest; [ErrNoManifest] if there is none.
+	ManifestReader
+}
+
+// ManifestReader reads manifests.
+type ManifestReader interface {
+	// Get reads a manifest; [ErrNoManifest] if there is none, [ErrManifestVersion] if a newer tidemark wrote it.
 	Get(ctx context.Context, id ID) (*Manifest, error)
 }
 
@@ -65,7 +69,11 @@ type Applier interface {
 	// Apply returns once the rows are in the table, and how many BigQuery counted. An error means "not known to be
 	// applied": the caller tries again later.
 	Apply(ctx context.Context, m *Manifest, t *Table) (rows int64, err error)
-	// Applied looks whether the rows are in the table, without submitting anything. It may wait for as long as a job of
-	// the batch runs, until ctx ends.
-	Applied(ctx context.Context, m *Manifest, t *Table) (bool, error)
+	Witness
+}
+
+// Witness says what BigQuery knows of a batch.
+type Witness interface {
+	// Evidence looks at the jobs of one table of the batch. It submits nothing and does not wait for a job that runs.
+	Evidence(ctx context.Context, m *Manifest, t *Table) (Evidence, error)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // runPrepare takes sealed batches one after the other: the next one is not prepared before this one's prepare is
@@ -24,9 +23,6 @@ func (d *Driver) runPrepare(ctx context.Context) error {
 
 func (d *Driver) prepare(ctx context.Context, e *entry) error {
 	m := e.manifest
-	if err := d.step("clock", func() error { return d.readClocks(ctx, m) }); err != nil {
-		d.log.Warn("end offsets not read; the watermark stays at the records' clocks", "batch", m.ID, "err", err)
-	}
 	err := d.step("upload", func() (err error) {
 		m.Contents, err = e.unfinished.Finish(ctx)
 		return err
@@ -50,30 +46,6 @@ func (d *Driver) prepare(ctx context.Context, e *entry) error {
 	close(e.prepared)
 	d.drive()
 	return nil
-}
-
-// readClocks moves the clock of every partition without lag to now: when the end offset, asked for after the batch was
-// sealed, is not beyond the batch, then every record produced before the question is in it.
-func (d *Driver) readClocks(ctx context.Context, m *Manifest) error {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.CommitTimeout)
-	defer cancel()
-	asked := time.Now()
-	ends, err := d.ports.Offsets.Ends(ctx, m.Partitions())
-	for i := range m.Ranges {
-		r := &m.Ranges[i]
-		if end, ok := ends[r.TopicPartition]; ok && end <= r.End {
-			r.Clock = asked.UTC()
-		}
-		if i == 0 || r.Clock.Before(m.Watermark) {
-			m.Watermark = r.Clock
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if clock, stopped := d.ledger.StoppedClock(); stopped && clock.Before(m.Watermark) {
-		m.Watermark = clock
-	}
-	return err
 }
 
 // commitPrepare decides the batch; d.mu is held.
@@ -126,7 +98,11 @@ func (d *Driver) happened(commits []Commit) (bool, error) {
 		return false, err
 	}
 	for _, c := range commits {
-		if got[c.TopicPartition] != (GroupOffset{c.Offset, c.Metadata}) {
+		g := got[c.TopicPartition]
+		if g.Err != nil {
+			return false, g.Err
+		}
+		if g.Offset != c.Offset || g.Metadata != c.Metadata {
 			return false, nil
 		}
 	}

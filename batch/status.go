@@ -7,8 +7,6 @@ import "time"
 type View struct {
 	// Batches that are not yet committed, oldest first.
 	Batches []Status `json:"batches"`
-	// Watermark is the instant up to which the held partitions are committed; zero while a partition's clock is unknown.
-	Watermark time.Time `json:"watermark"`
 	// Held is the number of partitions held.
 	Held int `json:"held"`
 	// Oldest is the timestamp of the oldest record of the batches; zero if there are none.
@@ -38,12 +36,6 @@ func (d *Driver) refresh() {
 		v.Batches = append(v.Batches, e.status())
 		if o := e.manifest.Oldest; !o.IsZero() && (v.Oldest.IsZero() || o.Before(v.Oldest)) {
 			v.Oldest = o
-		}
-	}
-	first := true
-	for _, h := range d.ledger.held {
-		if first || h.meta.Clock.Before(v.Watermark) {
-			v.Watermark, first = h.meta.Clock, false
 		}
 	}
 	d.view.Store(&v)

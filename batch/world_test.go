@@ -19,20 +19,23 @@ type world struct {
 	mu         sync.Mutex
 	generation int
 	offsets    map[TopicPartition]GroupOffset
-	ends       map[TopicPartition]int64
 	manifests  map[ID][]byte
-	applied    map[ID]int // how many times a batch's rows became visible
-	submitted  []string   // what was asked of the warehouse
+	applied    map[ID]int           // how many times a batch's rows became visible
+	trace      map[ID]EvidenceState // what there is of a batch that is not applied
+	submitted  []string             // what was asked of the warehouse
 	told       map[ID][]bool
 	fault      func(point string) error
 }
 
 func newWorld() *world {
 	return &world{
-		offsets: map[TopicPartition]GroupOffset{}, ends: map[TopicPartition]int64{}, manifests: map[ID][]byte{},
-		applied: map[ID]int{}, told: map[ID][]bool{}, fault: func(string) error { return nil },
+		offsets: map[TopicPartition]GroupOffset{tp(0): begun, tp(1): begun}, manifests: map[ID][]byte{},
+		applied: map[ID]int{}, trace: map[ID]EvidenceState{}, told: map[ID][]bool{}, fault: func(string) error { return nil },
 	}
 }
+
+// begun is what the group has of a partition that it has begun and not yet got anywhere with.
+var begun = GroupOffset{Epoch: -1, Metadata: Metadata{}.String()}
 
 var errLostReply = errors.New("reply lost")
 
@@ -83,7 +86,7 @@ func (m *member) Commit(_ context.Context, commits []Commit) error {
 			if err := m.fault(fmt.Sprintf("commit entry %d", i)); err != nil {
 				return err // the entries before it were accepted
 			}
-			m.offsets[c.TopicPartition] = GroupOffset{c.Offset, c.Metadata}
+			m.offsets[c.TopicPartition] = GroupOffset{Offset: c.Offset, Epoch: c.Epoch, Metadata: c.Metadata}
 		}
 		return nil
 	})
@@ -94,17 +97,6 @@ func (m *member) Fetch(_ context.Context, tps []TopicPartition) (got map[TopicPa
 	err = m.around("fetch", func() error {
 		for _, tp := range tps {
 			got[tp] = m.offsets[tp]
-		}
-		return nil
-	})
-	return got, err
-}
-
-func (m *member) Ends(_ context.Context, tps []TopicPartition) (got map[TopicPartition]int64, err error) {
-	got = map[TopicPartition]int64{}
-	err = m.around("ends", func() error {
-		for _, tp := range tps {
-			got[tp] = m.ends[tp]
 		}
 		return nil
 	})
@@ -143,10 +135,16 @@ func (m *member) Apply(_ context.Context, b *Manifest, t *Table) (rows int64, er
 	return t.Rows(), err
 }
 
-func (m *member) Applied(_ context.Context, b *Manifest, _ *Table) (bool, error) {
+func (m *member) Evidence(_ context.Context, b *Manifest, _ *Table) (Evidence, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.applied[b.ID] > 0, nil
+	switch {
+	case m.applied[b.ID] > 0:
+		return Evidence{State: Succeeded}, nil
+	case m.trace[b.ID] != "":
+		return Evidence{State: m.trace[b.ID]}, nil
+	}
+	return Evidence{State: NoJob}, nil
 }
 
 func (m *member) Step(string, time.Duration, error) {}
@@ -211,10 +209,13 @@ func (s *session) assign(t *testing.T, tps ...TopicPartition) map[TopicPartition
 	t.Helper()
 	offsets, err := s.Fetch(t.Context(), tps)
 	require.NoError(t, err)
-	positions, err := s.Assign(t.Context(), offsets)
+	positions, err := s.Assign(t.Context(), offsets, always)
 	require.NoError(t, err)
 	return positions
 }
+
+// always says that a partition is still assigned.
+func always(TopicPartition) bool { return true }
 
 func tp(n int32) TopicPartition { return TopicPartition{"events", n} }
 

@@ -31,6 +31,7 @@ var (
 // Opening is what a batch is opened with.
 type Opening struct {
 	ID         batch.ID
+	Stream     string    // whose records it takes
 	Prefix     string    // of object names
 	IngestedAt time.Time // value of bq_ingested_timestamp
 	// Events and Persons are where the rows of the models go that are exported.
@@ -47,6 +48,7 @@ type Opening struct {
 type Batch struct {
 	buffer      *Buffer
 	id          batch.ID
+	stream      string
 	prefix      string
 	ingestedAt  int64 // microseconds
 	events      *sheet
@@ -88,7 +90,7 @@ type storedPart struct {
 // Open starts a batch. It uses next to no memory before the first record.
 func (b *Buffer) Open(o Opening) *Batch {
 	n := &Batch{
-		buffer: b, id: o.ID, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events), persons: newSheet(o.Persons),
+		buffer: b, id: o.ID, stream: o.Stream, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events), persons: newSheet(o.Persons),
 		topics: o.Topics, wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
 		gone: make(chan struct{}),
 	}
@@ -100,12 +102,12 @@ func (b *Buffer) Open(o Opening) *Batch {
 }
 
 // Full says that the batch must be sealed before its period ends, because of a limit: parts of one load job, partitions
-// one load job may write to, or memory that only the end of the batch frees. Batches are sealed in the order in which
-// they were opened, so it is also full when a later one is.
+// one load job may write to, or memory that only the end of the batch frees. Batches of a stream are sealed in the order in
+// which they were opened, so it is also full when a later one of its stream is.
 func (b *Batch) Full() bool {
 	open := b.buffer.openBatches()
 	for _, o := range open[max(0, slices.Index(open, b)):] {
-		if o.handed.Load() >= fullParts || o.days.full() || o.crowds(len(open)) {
+		if o.stream == b.stream && (o.handed.Load() >= fullParts || o.days.full() || o.crowds(len(open))) {
 			return true
 		}
 	}

@@ -45,10 +45,11 @@ func (c *Config) ConnectionOptions(log *slog.Logger) ([]kgo.Opt, error) {
 func (s *Session) groupOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(s.cfg.Group),
-		kgo.ConsumeTopics(s.scope.Topics...),
+		kgo.ConsumeTopics(s.scope.topics()...),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // a transaction's marker has an offset, too
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.RebalanceTimeout(s.cfg.RebalanceTimeout),
 		kgo.SessionTimeout(s.cfg.SessionTimeout),
@@ -57,7 +58,7 @@ func (s *Session) groupOptions() []kgo.Opt {
 		kgo.FetchMaxBytes(s.scope.FetchMaxBytes),
 		kgo.WithDecompressor(newDecompressor()),
 		kgo.MetadataMaxAge(time.Minute), // how soon partitions added to a topic are noticed
-		kgo.OnOffsetsFetched(s.onOffsetsFetched),
+		kgo.OnPartitionsAssigned(s.onAssigned),
 		kgo.AdjustFetchOffsetsFn(s.adjustOffsets),
 		kgo.OnPartitionsRevoked(s.onRevoked),
 		kgo.OnPartitionsLost(s.onLost),

@@ -21,8 +21,10 @@ type Config struct {
 	DistinctIDsTopic string `envconfig:"DISTINCT_IDS_TOPIC" default:"clickhouse_person_distinct_id" desc:"Topic with PostHog's mappings of distinct ids to persons, for the persons model."`
 	// Period is the length of a flush period.
 	Period time.Duration `envconfig:"PERIOD" default:"1h" desc:"Length of a flush period; must divide 24h. Every replica makes one load job per period and table, and BigQuery allows 1,500 per table and day."`
+	// PersonsPeriod is the length of a flush period of persons.
+	PersonsPeriod time.Duration `envconfig:"PERSONS_PERIOD" desc:"Length of a flush period of persons, whose merges are billed while loads of events are free; must divide 24h. Empty = TIDEMARK_PERIOD."`
 	// FlushDelay is how long after its end a period is sealed.
-	FlushDelay time.Duration `envconfig:"FLUSH_DELAY" default:"10s" desc:"How long after its end a period is sealed, so that records still on their way belong to it; shorter than TIDEMARK_PERIOD."`
+	FlushDelay time.Duration `envconfig:"FLUSH_DELAY" default:"10s" desc:"How long after its end a period is sealed, so that what has come to Kafka before the end is consumed and belongs to it; shorter than a period."`
 	// Start is where a group that has never run begins.
 	Start string `envconfig:"START" default:"earliest" desc:"Where a group that has never run begins: earliest, latest, or an RFC 3339 instant. Resolved once per group."`
 	// RebalanceTimeout bounds the upload in a hand-over.
@@ -73,8 +75,11 @@ func (c *Config) Validate() error {
 	if c.Period < minimalPeriod || c.Period > day || day%c.Period != 0 {
 		fault("PERIOD", c.Period, "a divisor of 24h from 1s to 24h")
 	}
-	if c.FlushDelay < 0 || c.FlushDelay >= c.Period {
-		fault("FLUSH_DELAY", c.FlushDelay, fmt.Sprintf("0s or more and less than TIDEMARK_PERIOD (%s)", c.Period))
+	if p := c.PersonsPeriod; p != 0 && (p < minimalPeriod || p > day || day%p != 0) {
+		fault("PERSONS_PERIOD", p, "a divisor of 24h from 1s to 24h")
+	}
+	if shortest := min(c.Period, c.PeriodOfPersons()); c.FlushDelay < 0 || c.FlushDelay >= shortest {
+		fault("FLUSH_DELAY", c.FlushDelay, fmt.Sprintf("0s or more and less than the shortest period (%s)", shortest))
 	}
 	if _, err := c.start(); err != nil {
 		errs = append(errs, err)
@@ -130,10 +135,18 @@ func (c *Config) validateSecurity() (errs []error) {
 	return errs
 }
 
+// PeriodOfPersons is the length of a flush period of persons.
+func (c *Config) PeriodOfPersons() time.Duration {
+	if c.PersonsPeriod != 0 {
+		return c.PersonsPeriod
+	}
+	return c.Period
+}
+
 // Warnings lists what is allowed but will not go well for long.
 func (c *Config) Warnings() (list []string) {
-	if c.Period < minQuotaSafe {
-		list = append(list, fmt.Sprintf("TIDEMARK_PERIOD is %s: BigQuery allows 1,500 load jobs per table and day, so periods below 1m cannot last the day; tidemark will lengthen them", c.Period))
+	if shortest := min(c.Period, c.PeriodOfPersons()); shortest < minQuotaSafe {
+		list = append(list, fmt.Sprintf("the shortest period is %s (TIDEMARK_PERIOD, TIDEMARK_PERSONS_PERIOD): BigQuery allows 1,500 load jobs per table and day, so periods below 1m cannot last the day; tidemark will lengthen them", shortest))
 	}
 	return list
 }

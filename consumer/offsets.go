@@ -9,13 +9,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tidemark/batch"
 )
 
-// Offsets makes the group's offset requests. Commits carry the member ID and generation of the client's session, so
+// Offsets makes the group's offset commits. They carry the member ID and generation of the client's session, so
 // Kafka refuses them once the group has gone on without it, and the ID of the topic that was consumed, so that brokers
 // that know topic IDs refuse them for a re-created topic.
 //
@@ -23,9 +22,7 @@ import (
 // member epoch), and holds commits back while a join is in flight, which can take the group's rebalance timeout, while
 // Kafka accepts commits of the current generation until the join completes. A hand-over must not wait that long.
 type Offsets struct {
-	client   *kgo.Client
-	admin    *kadm.Client
-	group    string
+	GroupOffsets
 	instance *string // static member name
 
 	mu  sync.Mutex
@@ -54,14 +51,14 @@ const (
 func (o *Offsets) Commit(ctx context.Context, commits []batch.Commit) error {
 	for {
 		req := o.request(commits)
-		resp, err := req.RequestWith(ctx, o.client)
+		resp, err := req.RequestWith(ctx, o.Client)
 		if err == nil {
 			err = checkReply(resp, commits)
 		}
 		if err == nil {
 			return nil
 		}
-		err = fmt.Errorf("commit offsets of group %s: %w", o.group, err)
+		err = fmt.Errorf("commit offsets of group %s: %w", o.Group, err)
 		if errors.Is(err, batch.ErrFenced) && errors.Is(err, kerr.IllegalGeneration) && o.joined(ctx, req) {
 			continue
 		}
@@ -85,7 +82,7 @@ func (o *Offsets) joined(ctx context.Context, req *kmsg.OffsetCommitRequest) boo
 	tick := time.NewTicker(rebalancePause / 4)
 	defer tick.Stop()
 	for {
-		member, generation := o.client.GroupMetadata()
+		member, generation := o.Client.GroupMetadata()
 		switch {
 		case ctx.Err() != nil, member != req.MemberID:
 			return false
@@ -102,10 +99,15 @@ func (o *Offsets) joined(ctx context.Context, req *kmsg.OffsetCommitRequest) boo
 func (o *Offsets) request(commits []batch.Commit) *kmsg.OffsetCommitRequest {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Group = o.group
-	req.MemberID, req.Generation = o.client.GroupMetadata()
+	req := commitRequest(o.Group, commits, o.ids)
+	req.MemberID, req.Generation = o.Client.GroupMetadata()
 	req.InstanceID = o.instance
+	return req
+}
+
+func commitRequest(group string, commits []batch.Commit, ids map[string]kadm.TopicID) *kmsg.OffsetCommitRequest {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group = group
 	index := make(map[string]int)
 	for _, c := range commits {
 		i, ok := index[c.Topic]
@@ -113,11 +115,11 @@ func (o *Offsets) request(commits []batch.Commit) *kmsg.OffsetCommitRequest {
 			i = len(req.Topics)
 			index[c.Topic] = i
 			t := kmsg.NewOffsetCommitRequestTopic()
-			t.Topic, t.TopicID = c.Topic, o.ids[c.Topic]
+			t.Topic, t.TopicID = c.Topic, ids[c.Topic]
 			req.Topics = append(req.Topics, t)
 		}
 		p := kmsg.NewOffsetCommitRequestTopicPartition()
-		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = c.Partition, c.Offset, -1, &c.Metadata
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = c.Partition, c.Offset, c.Epoch, &c.Metadata
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
 	}
 	return req
@@ -163,58 +165,4 @@ func isFenced(err error) bool {
 		}
 	}
 	return false
-}
-
-// Fetch implements batch.Offsets.
-func (o *Offsets) Fetch(ctx context.Context, tps []batch.TopicPartition) (map[batch.TopicPartition]batch.GroupOffset, error) {
-	all, err := o.admin.FetchOffsets(ctx, o.group)
-	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", o.group, err)
-	}
-	got := make(map[batch.TopicPartition]batch.GroupOffset, len(tps))
-	for _, tp := range tps {
-		r, ok := all.Lookup(tp.Topic, tp.Partition)
-		switch {
-		case !ok:
-			got[tp] = batch.GroupOffset{Offset: -1}
-		case r.Err != nil:
-			return nil, fmt.Errorf("fetch offset of group %s, %s: %w", o.group, tp, r.Err)
-		default:
-			got[tp] = batch.GroupOffset{Offset: r.At, Metadata: r.Metadata}
-		}
-	}
-	return got, nil
-}
-
-// Ends implements batch.Offsets. Records of open transactions are not counted: they cannot be consumed yet.
-func (o *Offsets) Ends(ctx context.Context, tps []batch.TopicPartition) (map[batch.TopicPartition]int64, error) {
-	listed, err := o.admin.ListCommittedOffsets(ctx, topicsOf(tps)...)
-	if err != nil {
-		return nil, fmt.Errorf("list end offsets: %w", err)
-	}
-	ends := make(map[batch.TopicPartition]int64, len(tps))
-	var errs []error
-	for _, tp := range tps {
-		l, ok := listed.Lookup(tp.Topic, tp.Partition)
-		switch {
-		case !ok:
-			errs = append(errs, fmt.Errorf("end offset of %s: not in Kafka's reply", tp))
-		case l.Err != nil:
-			errs = append(errs, fmt.Errorf("end offset of %s: %w", tp, l.Err))
-		default:
-			ends[tp] = l.Offset
-		}
-	}
-	return ends, errors.Join(errs...)
-}
-
-func topicsOf(tps []batch.TopicPartition) (topics []string) {
-	seen := make(map[string]bool)
-	for _, tp := range tps {
-		if !seen[tp.Topic] {
-			seen[tp.Topic] = true
-			topics = append(topics, tp.Topic)
-		}
-	}
-	return topics
 }

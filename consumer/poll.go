@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
@@ -29,29 +27,70 @@ func (s *Session) poll(ctx context.Context, stop context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		wait, cancel := context.WithTimeout(stop, pollWait)
-		fetches := s.client.PollRecords(wait, pollRecords)
-		cancel()
-		err := s.consume(ctx, fetches)
+		fetches := s.fetch(stop)
+		refused, err := s.consume(ctx, fetches)
+		s.letGo()
 		s.client.AllowRebalance()
 		if err != nil {
 			return err
 		}
-		if s.refused { // or the broker would be asked again at once
+		if refused && fetches.NumRecords() == 0 { // or the broker would be asked again at once
 			batch.Pause(stop, pollWait)
 		}
 	}
 	return s.shutDown(ctx)
 }
 
-// room waits until more records may be fetched: the memory budget has room and the chain is not full. It goes on
-// sealing meanwhile. Not polling is how fetching pauses: the client fetches nothing more while its fetched records are
-// not taken, and goes on with its heartbeats.
+// fetch waits for records, but not for long, and no longer than until partitions are taken over.
+func (s *Session) fetch(stop context.Context) kgo.Fetches {
+	wait, cancel := context.WithTimeout(stop, pollWait)
+	defer cancel()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-s.moved:
+			cancel()
+		case <-over:
+		}
+	}()
+	return s.client.PollRecords(wait, pollRecords)
+}
+
+// letGo starts fetching the partitions that were taken over. It runs in the poll loop, between a poll and AllowRebalance,
+// because the client wants no rebalance while offsets are set.
+func (s *Session) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	resume := make(map[string][]int32)
+	for tp, p := range s.partitions {
+		if p.phase != taken {
+			continue
+		}
+		p.phase = consuming
+		if offsets[tp.Topic] == nil {
+			offsets[tp.Topic] = make(map[int32]kgo.EpochOffset)
+		}
+		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: p.epoch, Offset: p.pos}
+		resume[tp.Topic] = append(resume[tp.Topic], tp.Partition)
+	}
+	if len(resume) > 0 {
+		s.client.SetOffsets(offsets)
+		s.client.ResumeFetchPartitions(resume)
+		s.metrics.assigned(s.partitions)
+	}
+}
+
+// room waits until more records may be fetched: the memory budget has room, and the chain of some stream is not full. It
+// goes on sealing meanwhile. Not polling is how all fetching pauses: the client fetches nothing more while its fetched
+// records are not taken, and goes on with its heartbeats. A stream that is full by itself has its topics paused, and the
+// others go on.
 func (s *Session) room(ctx, stop context.Context) error {
 	for {
 		wait, cancel := context.WithTimeout(stop, pollWait)
 		err := s.buffers.Wait(wait)
-		full := s.driver.Full()
+		full := s.pauseFull()
 		if err == nil && full {
 			<-wait.Done()
 		}
@@ -64,71 +103,101 @@ func (s *Session) room(ctx, stop context.Context) error {
 			return nil
 		}
 		s.mu.Lock()
-		if !full {
-			s.sealDue(time.Now())
-		}
+		s.sealAllDue(time.Now())
 		s.refresh(time.Now())
 		s.mu.Unlock()
 	}
 }
 
-// consume appends what a poll returned. No rebalance callback runs meanwhile.
-func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) error {
+// pauseFull pauses the topics of streams that may seal no further batch, and resumes those that may again. It says whether
+// all are full.
+func (s *Session) pauseFull() (all bool) {
+	all = true
+	for _, st := range s.streams {
+		full := st.driver.Full()
+		all = all && full
+		if full == st.full {
+			continue
+		}
+		st.full = full
+		if full {
+			s.client.PauseFetchTopics(st.Topics...)
+		} else {
+			s.client.ResumeFetchTopics(st.Topics...)
+		}
+		s.metrics.full(st.Name, full)
+	}
+	return all
+}
+
+// sealAllDue seals what is due of every stream that may seal. s.mu is held.
+func (s *Session) sealAllDue(now time.Time) {
+	for _, st := range s.streams {
+		if !st.full {
+			s.sealDue(st, now)
+		}
+	}
+}
+
+// consume appends what a poll returned. No rebalance callback runs meanwhile. refused says that Kafka refused something
+// that may pass.
+func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) (refused bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.refused = false
-	s.sealDue(now)
+	s.sealAllDue(now)
 	defer s.refresh(now)
-	var err error
-	fetches.EachError(func(topic string, p int32, e error) {
-		err = errors.Join(err, s.fetchFailed(batch.TopicPartition{Topic: topic, Partition: p}, e))
-	})
-	if err != nil || fetches.NumRecords() == 0 {
-		return err
+	if refused, err = s.fetchErrors(fetches); err != nil || fetches.NumRecords() == 0 {
+		return refused, err
 	}
-	if s.current == nil {
-		if s.current, err = s.openBatch(ctx, now); err != nil {
-			return err
+	for _, st := range s.streams {
+		if err := s.consumeStream(ctx, st, fetches, now); err != nil {
+			return refused, err
 		}
 	}
-	var current, next [][]*kgo.Record
-	var clock time.Time // the earliest of the partitions
-	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-		p := s.partitions[batch.TopicPartition{Topic: f.Topic, Partition: f.Partition}]
-		if len(f.Records) == 0 || p == nil || p.stopped != nil {
-			return
-		}
-		n, e := s.split(p, f, now)
-		current, next, err = append(current, f.Records[:n]), append(next, f.Records[n:]), errors.Join(err, e)
-		clock = earliest(clock, p.clock)
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.current.append(ctx, current, clock); err != nil || total(next) == 0 {
-		return err
-	}
-	if s.next == nil {
-		if s.next, err = s.openBatch(ctx, now); err != nil {
-			return err
-		}
-	}
-	return s.next.append(ctx, next, clock)
+	return refused, nil
 }
 
-// split advances a partition by its records and returns how many of them belong to the current batch; the rest belong to
-// the next. s.mu is held.
-func (s *Session) split(p *partition, f kgo.FetchTopicPartition, now time.Time) (n int, err error) {
-	if first := f.Records[0].Offset; first < p.pos {
-		return 0, fmt.Errorf("%s[%d]: fetched offset %d again, expected %d or later: %w", f.Topic, f.Partition, first, p.pos, batch.ErrRejoin)
+// consumeStream appends the records of one stream. s.mu is held.
+func (s *Session) consumeStream(ctx context.Context, st *stream, fetches kgo.Fetches, now time.Time) error {
+	var current, next [][]*kgo.Record
+	since := now // an instant before which none of the records came to Kafka
+	var err error
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		p := s.partitions[batch.TopicPartition{Topic: f.Topic, Partition: f.Partition}]
+		if len(f.Records) == 0 || p == nil || p.stream != st || p.phase != consuming {
+			return
+		}
+		if first := f.Records[0].Offset; first < p.pos {
+			err = errors.Join(err, fmt.Errorf("%s[%d]: fetched offset %d again, expected %d or later: %w", f.Topic, f.Partition, first, p.pos, batch.ErrRejoin))
+			return
+		}
+		if !p.clock.IsZero() {
+			since = earliest(since, p.clock)
+		}
+		n := p.split(f.Records)
+		p.take(f.Records, n)
+		current, next = append(current, data(f.Records[:n])), append(next, data(f.Records[n:]))
+	})
+	if err != nil || len(current) == 0 {
+		return err
 	}
-	n = p.cutAt(f.Records, s.current.period.End, now)
-	if p.cut >= 0 {
-		n = 0
+	if st.current, err = s.appendTo(ctx, st, st.current, current, since, now); err != nil || total(next) == 0 {
+		return err
 	}
-	p.take(f.Records, n)
-	return n, nil
+	st.next, err = s.appendTo(ctx, st, st.next, next, since, now)
+	return err
+}
+
+// appendTo appends records to a batch, which it opens if there is none yet. Transaction markers alone open one, too: their
+// offsets go through the same steps as others. s.mu is held.
+func (s *Session) appendTo(ctx context.Context, st *stream, b *open, work [][]*kgo.Record, since, now time.Time) (_ *open, err error) {
+	if b == nil {
+		if b, err = s.openBatch(ctx, st, now); err != nil {
+			return nil, err
+		}
+	}
+	return b, b.append(ctx, work, since)
 }
 
 func total(work [][]*kgo.Record) (n int) {
@@ -138,68 +207,35 @@ func total(work [][]*kgo.Record) (n int) {
 	return n
 }
 
-// fetchFailed handles an error of the Kafka client. What a person must decide stops the partition. Anything else, such as
+// fetchErrors handles the errors of the Kafka client. What a person must decide stops the partition. Anything else, such as
 // an ACL that is being changed, may pass: the client goes on fetching from the same offset. s.mu is held.
-func (s *Session) fetchFailed(tp batch.TopicPartition, err error) error {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), kgo.IsRetryableBrokerErr(err):
-		return nil
-	case errors.Is(err, kgo.ErrClientClosed):
-		return err
-	}
-	switch {
-	case tp.Topic == "": // about the whole membership
-		return fmt.Errorf("%w: %w", err, batch.ErrRejoin)
-	case tp.Partition >= 0 && isFinal(err):
-		s.stop(tp, err)
-		return nil
-	}
-	s.refused = true // partition -1 stands for all of the topic's, which have errors of their own if they cannot be fetched
-	if now := time.Now(); now.Sub(s.warned) >= warnEvery {
-		s.warned = now
-		s.log.Warn("nothing fetched; trying again", "topic", tp.Topic, "partition", tp.Partition, "err", err)
-	}
-	return nil
-}
-
-// warnEvery bounds how often a fetch that is refused again and again is told of.
-const warnEvery = time.Minute
-
-// isFinal says whether fetching a partition fails until a person has decided something: where to go on, what becomes of a
-// topic that was deleted or re-created, or of records that cannot be read.
-func isFinal(err error) bool {
-	for _, final := range []error{kerr.OffsetOutOfRange, kerr.UnknownTopicID, kerr.InconsistentTopicID, kerr.UnknownTopicOrPartition, kerr.CorruptMessage} {
-		if errors.Is(err, final) {
-			return true
+func (s *Session) fetchErrors(fetches kgo.Fetches) (refused bool, err error) {
+	stops := make(map[batch.TopicPartition]error)
+	fetches.EachError(func(topic string, partition int32, e error) {
+		tp := batch.TopicPartition{Topic: topic, Partition: partition}
+		p := s.partitions[tp]
+		switch {
+		case errors.Is(e, context.DeadlineExceeded), errors.Is(e, context.Canceled), kgo.IsRetryableBrokerErr(e):
+		case errors.Is(e, kgo.ErrClientClosed):
+			err = errors.Join(err, e)
+		case topic == "": // about the whole membership
+			err = errors.Join(err, joinError(e, &s.cfg), batch.ErrRejoin)
+		case p != nil && p.phase == consuming && (needsPerson(e) || unreadable(e)):
+			stops[tp] = fmt.Errorf("fetch %s from offset %d: %w", tp, p.pos, e)
+		case p != nil && p.phase != consuming: // its take-over tells
+		default: // partition -1 stands for all of the topic's, which have errors of their own if they cannot be fetched
+			refused = true
+			s.tellRefused(tp, e)
 		}
-	}
-	var loss *kgo.ErrDataLoss
-	var kafka *kerr.Error
-	return errors.As(err, &loss) || !errors.As(err, &kafka) // not Kafka's word: a batch that cannot be decoded
+	})
+	s.troubled(stops)
+	return refused, err
 }
 
-// stop takes a partition out of use, loudly. s.mu is held.
-func (s *Session) stop(tp batch.TopicPartition, err error) {
-	p := s.partitions[tp]
-	if p == nil {
-		p = &partition{cut: -1}
-		s.partitions[tp] = p
+// tellRefused logs a fetch that is refused, now and then. s.mu is held.
+func (s *Session) tellRefused(tp batch.TopicPartition, err error) {
+	if now := time.Now(); now.Sub(s.told[tp.Topic]) >= warnEvery {
+		s.told[tp.Topic] = now
+		s.log.Warn("nothing fetched; trying again", "topic", tp.Topic, "partition", tp.Partition, "err", err, "hint", s.hint(tp, err))
 	}
-	if p.stopped != nil {
-		return
-	}
-	p.stopped = err
-	s.driver.Stop(tp, p.clock)
-	s.metrics.stopped(tp, true)
-	s.log.Error("partition stopped: nothing more is read from it", "topic", tp.Topic, "partition", tp.Partition,
-		"next", p.pos, "err", err, "hint", stopHint(err))
-}
-
-func sortedPartitions(m map[batch.TopicPartition]*partition) []batch.TopicPartition {
-	tps := make([]batch.TopicPartition, 0, len(m))
-	for tp := range m {
-		tps = append(tps, tp)
-	}
-	slices.SortFunc(tps, batch.TopicPartition.Compare)
-	return tps
 }

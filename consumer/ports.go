@@ -22,8 +22,8 @@ type Rows interface {
 
 // Buffers opens batches under one memory budget.
 type Buffers interface {
-	// Open starts a batch. It resolves the destination, so the batch is filled for the table as it is now.
-	Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (Rows, error)
+	// Open starts a batch of a stream. It resolves the destination, so the batch is filled for the tables as they are now.
+	Open(ctx context.Context, stream string, id batch.ID, ingestedAt time.Time) (Rows, error)
 	// Wait returns once the memory budget has room, or when ctx ends.
 	Wait(ctx context.Context) error
 }

@@ -18,9 +18,17 @@ import (
 
 // Scope is what the whole service decides for a session.
 type Scope struct {
-	Topics        []string // to consume, at least one
+	Streams       []Stream // to consume, at least one
 	FetchMaxBytes int32    // compressed bytes fetched ahead, per broker
 	MarksPrefix   string   // of the marks' names in the bucket
+}
+
+// topics returns the topics of all streams.
+func (s Scope) topics() (topics []string) {
+	for _, st := range s.Streams {
+		topics = append(topics, st.Topics...)
+	}
+	return topics
 }
 
 // Ports are what a session calls.
@@ -28,8 +36,8 @@ type Ports struct {
 	Buffers Buffers
 	Marks   Marks
 	Pacer   Pacer
-	// Driver builds the session's driver around its offset requests.
-	Driver func(batch.Offsets) *batch.Driver
+	// Driver builds the driver of a stream around the session's offset requests.
+	Driver func(stream string, offsets batch.Offsets) *batch.Driver
 }
 
 // Session is one membership in the consumer group, with one Kafka client of its own.
@@ -39,7 +47,7 @@ type Session struct {
 	log     *slog.Logger
 	metrics *Metrics
 	client  *kgo.Client
-	driver  *batch.Driver
+	streams []*stream
 	buffers Buffers
 	pacer   Pacer
 	starter *starter
@@ -47,16 +55,16 @@ type Session struct {
 	ended   context.Context         // a field because the client's callbacks come without a context of ours
 	built   chan struct{}           // closed when what stands above is complete
 	view    atomic.Pointer[View]
+	arrived chan struct{} // capacity 1: partitions are to be taken over
+	moved   chan struct{} // capacity 1: partitions were taken over, for the poll loop
 
 	// mu guards what follows. The poll loop holds it while it appends, callbacks while they seal.
-	mu              sync.Mutex
-	partitions      map[batch.TopicPartition]*partition
-	current, next   *open
-	lastSeal        time.Time
-	decided         func(context.Context) error // waits until the last batch sealed is decided
-	topicPartitions int                         // of all topics, held or not
-	refused         bool                        // the last poll met an error that may pass
-	warned          time.Time                   // when such an error was last told of
+	mu         sync.Mutex
+	partitions map[batch.TopicPartition]*partition // all that are assigned
+	joined     bool                                // the group has given this member its assignment
+	count      map[string]int                      // partitions of each stream, assigned or not
+	warned     time.Time                           // when a fault that may pass was last told of
+	told       map[string]time.Time                // when the stop of partitions for one cause was last told of
 }
 
 // NewSession builds a session. Its client joins the group in the background; nothing is consumed, and nobody's batches are
@@ -64,8 +72,8 @@ type Session struct {
 func NewSession(cfg Config, scope Scope, ports Ports, metrics *Metrics, log *slog.Logger, extra ...kgo.Opt) (*Session, error) {
 	s := &Session{
 		cfg: cfg, scope: scope, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
-		partitions: make(map[batch.TopicPartition]*partition), lastSeal: time.Now(),
-		decided: func(context.Context) error { return nil }, built: make(chan struct{}),
+		partitions: make(map[batch.TopicPartition]*partition), count: make(map[string]int), told: make(map[string]time.Time),
+		built: make(chan struct{}), arrived: make(chan struct{}, 1), moved: make(chan struct{}, 1),
 	}
 	s.refresh(time.Now())
 	s.ended, s.fail = context.WithCancelCause(context.Background())
@@ -83,14 +91,16 @@ func NewSession(cfg Config, scope Scope, ports Ports, metrics *Metrics, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
 	}
-	admin := kadm.NewClient(s.client)
-	offsets := &Offsets{client: s.client, admin: admin, group: cfg.Group, ids: make(map[string]kadm.TopicID)}
+	offsets := &Offsets{GroupOffsets: GroupOffsets{Client: s.client, Group: cfg.Group}, ids: make(map[string]kadm.TopicID)}
 	if cfg.InstanceID != "" {
 		offsets.instance = &cfg.InstanceID
 	}
 	metrics.sessions.Inc()
-	s.driver = ports.Driver(offsets)
-	s.starter = &starter{group: cfg.Group, prefix: scope.MarksPrefix, name: cfg.Start, start: start, admin: admin,
+	for _, of := range scope.Streams {
+		s.streams = append(s.streams, &stream{Stream: of, driver: ports.Driver(of.Name, offsets), lastSeal: time.Now(),
+			decided: func(context.Context) error { return nil }})
+	}
+	s.starter = &starter{group: cfg.Group, prefix: scope.MarksPrefix, name: cfg.Start, start: start, admin: kadm.NewClient(s.client),
 		marks: ports.Marks, offsets: offsets, log: log}
 	return s, nil
 }
@@ -101,14 +111,18 @@ func NewSession(cfg Config, scope Scope, ports Ports, metrics *Metrics, log *slo
 // Run is called once.
 func (s *Session) Run(stop context.Context) error {
 	g, ctx := errgroup.WithContext(s.ended)
-	g.Go(func() error {
-		err := s.driver.Run(ctx)
-		s.fail(err) // callbacks look at ended
-		return err
-	})
+	for _, st := range s.streams {
+		g.Go(func() error {
+			err := st.driver.Run(ctx)
+			s.fail(err) // callbacks look at ended
+			return err
+		})
+	}
+	g.Go(func() error { return s.takeOvers(ctx) })
+	g.Go(func() error { return s.watchEnds(ctx) })
 	g.Go(func() error {
 		err := s.poll(ctx, stop)
-		s.fail(errors.Join(err, errHandedOver)) // the driver ends with the poll loop
+		s.fail(errors.Join(err, errHandedOver)) // the others end with the poll loop
 		return err
 	})
 	err := g.Wait()
@@ -162,14 +176,41 @@ func (s *Session) shutDown(ctx context.Context) error {
 func (s *Session) discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, b := range []*open{s.current, s.next} {
-		if b != nil {
-			b.rows.Discard()
+	for _, st := range s.streams {
+		for _, b := range []*open{st.current, st.next} {
+			if b != nil {
+				b.rows.Discard()
+			}
+		}
+		st.current, st.next = nil, nil
+	}
+	for tp := range s.partitions {
+		s.metrics.forget(tp)
+	}
+	s.metrics.assigned(nil)
+}
+
+// streamOf returns the stream of a topic.
+func (s *Session) streamOf(topic string) *stream {
+	for _, st := range s.streams {
+		for _, t := range st.Topics {
+			if t == topic {
+				return st
+			}
 		}
 	}
-	s.current, s.next = nil, nil
-	for tp := range s.partitions {
-		s.metrics.stopped(tp, false)
+	return nil
+}
+
+// warnEvery bounds how often a fault that passes by itself, or does not, is told of.
+const warnEvery = time.Minute
+
+// warnSometimes logs a fault that may pass, unless one was logged a moment ago.
+func (s *Session) warnSometimes(message string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.warned) >= warnEvery {
+		s.warned = now
+		s.log.Warn(message, args...)
 	}
-	s.metrics.assigned(0)
 }

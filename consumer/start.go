@@ -51,40 +51,53 @@ type partitionMark struct {
 	TopicID string `json:"topic_id"`
 }
 
-// begin completes what the group has committed: a partition without an offset gets the one it begins at, committed and
-// marked. A partition that must not be consumed has its reason in stops. begin is safe to repeat.
-func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]batch.GroupOffset) (stops map[int32]error, err error) {
+// begun is what follows for the partitions of a topic from what the group has committed.
+type begun struct {
+	topicID  string
+	stops    map[int32]error // why a partition must not be consumed
+	commits  []batch.Commit  // where partitions begin that have no offset
+	unmarked []int32         // those with an offset that have no mark yet
+}
+
+// begin finds out where partitions without an offset begin; offsets gets them. It writes the topic's start mark, if there
+// is none, and commits nothing. It is safe to repeat.
+func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]batch.GroupOffset) (begun, error) {
+	b := begun{stops: make(map[int32]error)}
 	detail, err := s.topic(ctx, topic)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
 	s.offsets.consumed(topic, detail.ID)
-	id := detail.ID.String()
-	marks, err := s.partitionMarks(ctx, topic, offsets)
+	b.topicID = detail.ID.String()
+	marks, err := s.partitionMarks(ctx, topic, b.topicID, offsets)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
-	stops = make(map[int32]error)
-	var unmarked, fresh []int32
+	var fresh []int32
 	for p, o := range offsets {
 		mark, marked := marks[p]
 		switch {
-		case marked && mark.TopicID != id && known(mark.TopicID) && known(id):
-			stops[p] = fmt.Errorf("topic %s has ID %s and this group consumed it under ID %s: %w", topic, id, mark.TopicID, ErrRecreated)
+		case o.Err != nil:
+			b.stops[p] = o.Err
+		case marked && mark.TopicID != b.topicID && known(mark.TopicID) && known(b.topicID):
+			b.stops[p] = fmt.Errorf("topic %s has ID %s and this group consumed it under ID %s: %w", topic, b.topicID, mark.TopicID, ErrRecreated)
 		case marked && o.Offset < 0:
-			stops[p] = batch.ErrNoOffset
+			b.stops[p] = fmt.Errorf("%s[%d]: %w", topic, p, batch.ErrNoOffset)
 		case !marked && o.Offset < 0:
 			fresh = append(fresh, p)
-			unmarked = append(unmarked, p)
 		case !marked:
-			unmarked = append(unmarked, p)
+			b.unmarked = append(b.unmarked, p)
 		}
 	}
-	if err := s.first(ctx, topic, id, fresh, offsets); err != nil {
-		return nil, err
-	}
-	return stops, each(ctx, unmarked, func(ctx context.Context, p int32) error {
-		return s.create(ctx, s.partitionName(topic, p), partitionMark{TopicID: id})
+	b.commits, err = s.first(ctx, topic, b.topicID, fresh, offsets)
+	return b, err
+}
+
+// mark writes that the group has had an offset for partitions. It follows the commit of their offset: the other way round,
+// a crash between the two would look like an offset that Kafka has lost.
+func (s *starter) mark(ctx context.Context, topic string, b begun) error {
+	return each(ctx, b.unmarked, func(ctx context.Context, p int32) error {
+		return s.create(ctx, s.partitionName(topic, p), partitionMark{TopicID: b.topicID})
 	})
 }
 
@@ -92,35 +105,32 @@ func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]bat
 // upgrade.
 func known(topicID string) bool { return topicID != kadm.TopicID{}.String() }
 
-// first commits the offsets at which partitions begin, in one request.
-func (s *starter) first(ctx context.Context, topic, topicID string, partitions []int32, offsets map[int32]batch.GroupOffset) error {
+// first returns the commits of the offsets at which partitions begin.
+func (s *starter) first(ctx context.Context, topic, topicID string, partitions []int32, offsets map[int32]batch.GroupOffset) ([]batch.Commit, error) {
 	if len(partitions) == 0 {
-		return nil
+		return nil, nil
 	}
 	start, err := s.startMark(ctx, topic, topicID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	beginning, err := s.list(ctx, topic, startEarliest)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	commits := make([]batch.Commit, len(partitions))
 	for i, p := range partitions {
 		offset, ok := start.Offsets[p]
 		if !ok { // added to the topic after the group had started
 			if offset, ok = beginning[p]; !ok {
-				return fmt.Errorf("list start offset of %s[%d]: not in Kafka's reply", topic, p)
+				return nil, fmt.Errorf("start offset of %s[%d]: %w", topic, p, errNotAnswered)
 			}
 		}
-		offsets[p] = batch.GroupOffset{Offset: offset, Metadata: batch.Metadata{}.String()}
-		commits[i] = batch.Commit{TopicPartition: batch.TopicPartition{Topic: topic, Partition: p}, Offset: offset, Metadata: offsets[p].Metadata}
-	}
-	if err := s.offsets.Commit(ctx, commits); err != nil {
-		return fmt.Errorf("commit start offsets of %s: %w: %w", topic, err, batch.ErrRejoin)
+		offsets[p] = batch.GroupOffset{Offset: offset, Epoch: -1, Metadata: batch.Metadata{}.String()}
+		commits[i] = batch.Commit{TopicPartition: batch.TopicPartition{Topic: topic, Partition: p}, Offset: offset, Epoch: -1, Metadata: offsets[p].Metadata}
 	}
 	s.log.Info("partitions start", "topic", topic, "partitions", len(partitions), "from", start.Start)
-	return nil
+	return commits, nil
 }
 
 // each calls do for every partition, several at a time.
@@ -157,12 +167,25 @@ func (s *starter) partitionName(topic string, p int32) string {
 	return path.Join(s.prefix, "groups", url.PathEscape(s.group), "partitions", topic, fmt.Sprintf("%d.json", p))
 }
 
-func (s *starter) partitionMarks(ctx context.Context, topic string, offsets map[int32]batch.GroupOffset) (map[int32]partitionMark, error) {
+// acceptedName is the mark with which a person has taken a topic for the continuation of the one that it replaced: see
+// Accept.
+func (s *starter) acceptedName(topic string, p int32, topicID string) string {
+	return path.Join(s.prefix, "groups", url.PathEscape(s.group), "accepted", topic, fmt.Sprintf("%d.%s.json", p, topicID))
+}
+
+// partitionMarks reads the marks of partitions. One of another topic ID counts as one of this ID if a person has accepted
+// the new topic.
+func (s *starter) partitionMarks(ctx context.Context, topic, topicID string, offsets map[int32]batch.GroupOffset) (map[int32]partitionMark, error) {
 	var mu sync.Mutex
 	marks := make(map[int32]partitionMark)
 	err := each(ctx, slices.Collect(maps.Keys(offsets)), func(ctx context.Context, p int32) error {
 		var m partitionMark
 		found, err := s.read(ctx, s.partitionName(topic, p), &m)
+		if found && err == nil && m.TopicID != topicID {
+			if _, err = s.read(ctx, s.acceptedName(topic, p, topicID), &m); err != nil {
+				return err
+			}
+		}
 		if found {
 			mu.Lock()
 			defer mu.Unlock()

@@ -8,51 +8,109 @@ import (
 
 // View is what a session shows of itself on /status. It is published by the poll loop, so readers never wait for it.
 type View struct {
+	// Joined says that the group has given this member its assignment.
+	Joined     bool            `json:"joined"`
 	Partitions []PartitionView `json:"partitions"`
 	Open       []OpenView      `json:"open"`
-	// Oldest is the age of the open batches' oldest records, as an instant; zero if there are none.
+	// Oldest is an instant before which nothing has come to Kafka that is not committed yet, as far as this replica knows:
+	// that of the open batches' oldest records, and of partitions that are not consumed. Zero if there is nothing.
 	Oldest time.Time `json:"oldest"`
+	// Pending, Stopped: so many partitions are assigned and not consumed, because they are still being taken over, or
+	// because a person has to do something.
+	Pending int `json:"pending"`
+	Stopped int `json:"stopped"`
 	// PolledAt is when the poll loop last went round.
 	PolledAt time.Time `json:"polled_at"`
 }
 
-// PartitionView is one partition of this replica.
+// PartitionView is one partition that is assigned to this replica.
 type PartitionView struct {
 	batch.TopicPartition
-	Start   int64     `json:"start"` // first offset of the open batch
-	Next    int64     `json:"next"`  // next offset to consume
-	Clock   time.Time `json:"clock"` // largest record timestamp, never ahead of now
-	Stopped string    `json:"stopped,omitempty"`
-	Hint    string    `json:"hint,omitempty"`
+	Stream string    `json:"stream"`
+	Phase  string    `json:"phase"` // pending, consuming or stopped
+	Start  int64     `json:"start"` // first offset of the open batch
+	Next   int64     `json:"next"`  // next offset to consume
+	End    int64     `json:"end"`   // high watermark
+	Clock  time.Time `json:"clock"` // everything that came before is below Next
+	// OpenTransaction is since when a transaction that does not end keeps the next records from being read.
+	OpenTransaction *time.Time `json:"open_transaction,omitempty"`
+	Problem         string     `json:"problem,omitempty"`
+	Hint            string     `json:"hint,omitempty"`
 }
 
 // OpenView is a batch that still takes records.
 type OpenView struct {
 	ID     batch.ID     `json:"id"`
+	Stream string       `json:"stream"`
 	Period batch.Period `json:"period"`
 	Oldest time.Time    `json:"oldest"`
 }
 
-// View returns the newest published view and that of the driver. It never blocks.
-func (s *Session) View() (View, batch.View) { return *s.view.Load(), s.driver.View() }
+// String returns the phase as /status shows it.
+func (p phase) String() string {
+	switch p {
+	case pending:
+		return "pending"
+	case stopped:
+		return "stopped"
+	}
+	return "consuming"
+}
+
+// View returns the newest published view and those of the streams' drivers. It never blocks.
+func (s *Session) View() (View, map[string]batch.View) {
+	drivers := make(map[string]batch.View, len(s.streams))
+	for _, st := range s.streams {
+		drivers[st.Name] = st.driver.View()
+	}
+	return *s.view.Load(), drivers
+}
 
 // refresh makes the present state visible; s.mu is held.
 func (s *Session) refresh(now time.Time) {
-	v := View{PolledAt: now}
-	for _, tp := range sortedPartitions(s.partitions) {
+	v := View{PolledAt: now, Joined: s.joined}
+	for _, tp := range s.sorted(nil) {
 		p := s.partitions[tp]
-		pv := PartitionView{TopicPartition: tp, Start: p.start, Next: p.pos, Clock: p.clock}
-		if p.stopped != nil {
-			pv.Stopped, pv.Hint = p.stopped.Error(), stopHint(p.stopped)
-		}
-		v.Partitions = append(v.Partitions, pv)
-	}
-	for _, b := range []*open{s.current, s.next} {
-		if b == nil {
+		v.Partitions = append(v.Partitions, s.partitionView(tp, p, now))
+		switch p.phase {
+		case pending:
+			v.Pending++
+		case stopped:
+			v.Stopped++
+		default:
 			continue
 		}
-		v.Open = append(v.Open, OpenView{ID: b.id, Period: b.period, Oldest: b.oldest})
-		v.Oldest = earliest(v.Oldest, b.oldest)
+		if !p.clock.IsZero() {
+			v.Oldest = earliest(v.Oldest, p.clock)
+		} else {
+			v.Oldest = earliest(v.Oldest, p.since)
+		}
+	}
+	for _, st := range s.streams {
+		for _, b := range []*open{st.current, st.next} {
+			if b != nil {
+				v.Open = append(v.Open, OpenView{ID: b.id, Stream: st.Name, Period: b.period, Oldest: b.oldest})
+				v.Oldest = earliest(v.Oldest, b.oldest)
+			}
+		}
 	}
 	s.view.Store(&v)
+}
+
+// openTransactionHint says what to do about a transaction that does not end.
+const openTransactionHint = "a producer's transaction does not end; find it with `kafka-transactions.sh find-hanging` and abort it, if its producer is gone (brokers abort transactions of more than transaction.max.timeout.ms by themselves)"
+
+// transactionPatience is how long a transaction may be open before anybody is told of it: most end within seconds.
+const transactionPatience = 10 * time.Second
+
+func (s *Session) partitionView(tp batch.TopicPartition, p *partition, now time.Time) PartitionView {
+	v := PartitionView{TopicPartition: tp, Stream: p.stream.Name, Phase: p.phase.String(), Start: p.start, Next: p.pos, End: p.end, Clock: p.clock}
+	switch {
+	case p.problem != nil:
+		v.Problem, v.Hint = p.problem.Error(), s.hint(tp, p.problem)
+	case !p.blocked.IsZero() && now.Sub(p.blocked) >= transactionPatience:
+		since := p.blocked
+		v.OpenTransaction, v.Hint = &since, openTransactionHint
+	}
+	return v
 }

@@ -39,7 +39,6 @@ func testManifest() *batch.Manifest {
 	return &batch.Manifest{
 		Version: batch.ManifestVersion, ID: batch.NewID(opened), Group: "g",
 		Period:    batch.Period{Start: opened, End: opened.Add(time.Hour)},
-		Watermark: opened.Add(time.Hour - time.Second),
 		Ranges:    []batch.Range{{TopicPartition: batch.TopicPartition{Topic: "t"}, Start: 1, End: 6, Records: 5}},
 		Contents: batch.Contents{
 			Tables: []batch.Table{{
@@ -69,7 +68,7 @@ func TestDirect_LoadsAllPartsInOneJob(t *testing.T) {
 		JobRef:  batch.JobRef{Project: "p", Location: "EU", Base: base},
 		Dataset: "d", Table: "events", Columns: table.Target.Columns,
 		URIs:   []string{"gs://bucket/tm/a", "gs://bucket/tm/b"},
-		Labels: map[string]string{"model": "events", "team": "7", "batch": m.ID.String(), "period": "2026-09-30t12-00-00z", "watermark": "2026-09-30t12-59-59z"},
+		Labels: map[string]string{"model": "events", "team": "7", "batch": m.ID.String(), "period": "2026-09-30t12-00-00z"},
 	}}, w.jobs))
 	applied, err = d.Applied(t.Context(), m, table)
 	require.NoError(t, err)

@@ -73,3 +73,12 @@ func (d *Direct) job(m *batch.Manifest, t *batch.Table) (batch.LoadJob, error) {
 		Labels:  batch.Labels(m, t),
 	}, nil
 }
+
+// Evidence is to come.
+func (d *Direct) Evidence(ctx context.Context, mf *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
+	done, err := d.Applied(ctx, mf, t)
+	if done {
+		return batch.Evidence{State: batch.Succeeded}, err
+	}
+	return batch.Evidence{State: batch.NoJob}, err
+}

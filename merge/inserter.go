@@ -49,3 +49,12 @@ func insertStatement(s stage) (string, []batch.Param, error) {
 	sql, err := insertSQL(s.table.Target, s.name())
 	return sql, nil, err
 }
+
+// Evidence is to come.
+func (i *Inserter) Evidence(ctx context.Context, mf *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
+	done, err := i.Applied(ctx, mf, t)
+	if done {
+		return batch.Evidence{State: batch.Succeeded}, err
+	}
+	return batch.Evidence{State: batch.NoJob}, err
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +25,7 @@ const resolveTimeout = 10 * time.Second
 type opener struct {
 	buffer *buffer.Buffer
 	prefix string
-	topics map[string]buffer.Kind
+	kinds  map[string]map[string]buffer.Kind // what the records of each topic are, by stream
 	dest   *destination.Destination
 	log    *slog.Logger
 	last   *atomic.Pointer[destination.Resolved] // of the last time BigQuery answered; start-up sets it
@@ -31,7 +33,7 @@ type opener struct {
 
 // Open implements consumer.Buffers. While BigQuery does not answer, a batch is opened for the table as it was last seen:
 // consuming goes on, and the batch is loaded once BigQuery is back.
-func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (consumer.Rows, error) {
+func (o *opener) Open(ctx context.Context, stream string, id batch.ID, ingestedAt time.Time) (consumer.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	res, err := o.dest.Resolve(ctx)
@@ -41,29 +43,45 @@ func (o *opener) Open(ctx context.Context, id batch.ID, ingestedAt time.Time) (c
 	} else {
 		o.last.Store(&res)
 	}
-	opening := buffer.Opening{ID: id, Prefix: o.prefix, IngestedAt: ingestedAt, Topics: o.topics, Wants: o.dest.Wants}
+	opening := buffer.Opening{ID: id, Stream: stream, Prefix: o.prefix, IngestedAt: ingestedAt, Topics: o.kinds[stream], Wants: o.dest.Wants}
 	for _, t := range res.Tables {
 		table := buffer.Table{Target: t.Target, Columns: t.Columns}
-		if t.Target.Model == destination.PersonsModel {
+		switch {
+		case t.Target.Model != stream: // its rows go out with another stream's batches
+		case t.Target.Model == destination.PersonsModel:
 			opening.Persons = table
-		} else {
+		default:
 			opening.Events = table
 		}
 	}
 	return o.buffer.Open(opening), nil
 }
 
-// kinds says what the records of each topic are.
-func (c *Config) kinds() map[string]buffer.Kind {
-	kinds := make(map[string]buffer.Kind)
+// kinds says what the records of each topic are, by stream. Streams are named after the model that their records become.
+func (c *Config) kinds() map[string]map[string]buffer.Kind {
+	kinds := make(map[string]map[string]buffer.Kind)
 	if c.Destination.Exports(destination.EventsModel) {
-		kinds[c.Consumer.EventsTopic] = buffer.Events
+		kinds[destination.EventsModel] = map[string]buffer.Kind{c.Consumer.EventsTopic: buffer.Events}
 	}
 	if c.Destination.Exports(destination.PersonsModel) {
-		kinds[c.Consumer.PersonsTopic] = buffer.Persons
-		kinds[c.Consumer.DistinctIDsTopic] = buffer.DistinctIDs
+		kinds[destination.PersonsModel] = map[string]buffer.Kind{
+			c.Consumer.PersonsTopic: buffer.Persons, c.Consumer.DistinctIDsTopic: buffer.DistinctIDs,
+		}
 	}
 	return kinds
+}
+
+// streams are what is consumed: events, and the two topics of persons, whose batches have nothing to do with each other.
+func (c *Config) streams() (streams []consumer.Stream) {
+	kinds := c.kinds()
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		st := consumer.Stream{Name: name, Topics: slices.Sorted(maps.Keys(kinds[name])), Period: c.Consumer.Period}
+		if name == destination.PersonsModel {
+			st.Period = c.Consumer.PeriodOfPersons()
+		}
+		streams = append(streams, st)
+	}
+	return streams
 }
 
 // Wait implements consumer.Buffers.
@@ -110,8 +128,8 @@ func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (
 	return a.way(t).Apply(ctx, m, t)
 }
 
-func (a applier) Applied(ctx context.Context, m *batch.Manifest, t *batch.Table) (bool, error) {
-	return a.way(t).Applied(ctx, m, t)
+func (a applier) Evidence(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
+	return a.way(t).Evidence(ctx, m, t)
 }
 
 // pacer keeps manifests, and knows from their names how many load jobs the group has made in the last 24 hours: names

@@ -27,20 +27,29 @@ const stuckAfter = 5 * time.Minute
 type Status struct {
 	Group string `json:"group"`
 	Ready bool   `json:"ready"`
-	// Watermark is the instant before which every record of this replica's partitions is committed; zero while unknown.
-	Watermark time.Time `json:"watermark"`
-	FlushLag  string    `json:"flush_lag"`
-	Targets   []string  `json:"targets"`
-	// Failing is how many batches failed to be applied at their last attempt.
-	Failing     int            `json:"failing"`
-	LoadJobsDay int64          `json:"load_jobs_day"`
-	Consumer    consumer.View  `json:"consumer"`
-	Batches     []batch.Status `json:"batches"`
+	// NotReady says why the replica is not ready.
+	NotReady string `json:"not_ready,omitempty"`
+	// Watermarks are the instants before which everything that came to a stream's topics is committed by the group, of the
+	// streams of which that is known.
+	Watermarks map[string]time.Time `json:"watermarks"`
+	FlushLag   string               `json:"flush_lag"`
+	Targets    []string             `json:"targets"`
+	// Failing is how many batches failed to be applied at their last attempt; Stopped and Pending are how many partitions of
+	// this replica are not consumed.
+	Failing     int           `json:"failing"`
+	Stopped     int           `json:"stopped"`
+	Pending     int           `json:"pending"`
+	LoadJobsDay int64         `json:"load_jobs_day"`
+	Consumer    consumer.View `json:"consumer"`
+	// Batches are those that are sealed and not yet committed, by stream, oldest first.
+	Batches map[string][]batch.Status `json:"batches"`
 }
 
 // status describes the service at now. It never waits for the work it describes.
 func (s *service) status(now time.Time) Status {
-	st := Status{Group: s.cfg.Consumer.Group, Ready: s.ready.Load(), LoadJobsDay: s.pacer.used.Load(), FlushLag: s.flushLag(now).Round(time.Millisecond).String()}
+	st := Status{Group: s.cfg.Consumer.Group, NotReady: s.notReady(), LoadJobsDay: s.pacer.used.Load(), Watermarks: s.publish.view(),
+		FlushLag: s.flushLag(now).Round(time.Millisecond).String(), Batches: make(map[string][]batch.Status)}
+	st.Ready = st.NotReady == ""
 	for _, t := range s.targets() {
 		st.Targets = append(st.Targets, t.String())
 	}
@@ -48,27 +57,32 @@ func (s *service) status(now time.Time) Status {
 	if session == nil {
 		return st
 	}
-	var driver batch.View
-	st.Consumer, driver = session.View()
-	st.Watermark, st.Batches = driver.Watermark, driver.Batches
-	for _, b := range st.Batches {
-		if b.Error != "" {
-			st.Failing++
+	var drivers map[string]batch.View
+	st.Consumer, drivers = session.View()
+	st.Stopped, st.Pending = st.Consumer.Stopped, st.Consumer.Pending
+	for stream, driver := range drivers {
+		st.Batches[stream] = driver.Batches
+		for _, b := range driver.Batches {
+			if b.Error != "" {
+				st.Failing++
+			}
 		}
 	}
 	return st
 }
 
-// flushLag is the age of the oldest consumed record that is not yet committed.
+// flushLag is for how long this replica has had something that is not committed yet.
 func (s *service) flushLag(now time.Time) time.Duration {
 	session := s.session.Load()
 	if session == nil {
 		return 0
 	}
-	view, driver := session.View()
+	view, drivers := session.View()
 	oldest := view.Oldest
-	if oldest.IsZero() || !driver.Oldest.IsZero() && driver.Oldest.Before(oldest) {
-		oldest = driver.Oldest
+	for _, driver := range drivers {
+		if oldest.IsZero() || !driver.Oldest.IsZero() && driver.Oldest.Before(oldest) {
+			oldest = driver.Oldest
+		}
 	}
 	if oldest.IsZero() || oldest.After(now) {
 		return 0
@@ -127,13 +141,29 @@ func (s *service) healthz(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// readyz fails until everything that the configuration names was found.
+// readyz fails until the replica is a working member of the group.
 func (s *service) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !s.ready.Load() {
-		http.Error(w, "looking for brokers, topic, bucket and table; see the log", http.StatusServiceUnavailable)
+	if why := s.notReady(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
+}
+
+// notReady says why the replica is no working member of the group; empty if it is one.
+func (s *service) notReady() string {
+	session := s.session.Load()
+	if !s.ready.Load() || session == nil {
+		return "looking for brokers, topics, bucket and tables; see the log"
+	}
+	view, _ := session.View()
+	switch {
+	case !view.Joined:
+		return "not a member of the consumer group yet; see the log"
+	case view.Stopped > 0 && view.Stopped == len(view.Partitions):
+		return fmt.Sprintf("all %d partitions of this replica are stopped: %s; %s", view.Stopped, view.Partitions[0].Problem, view.Partitions[0].Hint)
+	}
+	return ""
 }
 
 func (s *service) serveStatus(w http.ResponseWriter, _ *http.Request) {

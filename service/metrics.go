@@ -10,10 +10,11 @@ import (
 
 // metrics observes batches and reads gauges from the running session at every scrape.
 type metrics struct {
-	steps    *prometheus.HistogramVec
-	failures *prometheus.CounterVec
-	batches  *prometheus.CounterVec
-	rows     *prometheus.CounterVec
+	steps      *prometheus.HistogramVec
+	failures   *prometheus.CounterVec
+	batches    *prometheus.CounterVec
+	rows       *prometheus.CounterVec
+	watermarks *prometheus.GaugeVec
 	// committed is told of every batch whose end offsets are committed.
 	committed func(*batch.Manifest)
 }
@@ -30,18 +31,20 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 			Help: "Batches committed, by what sealed them: boundary, size, revoke or shutdown. One whose partitions several replicas hold counts at one of them."}, []string{"reason"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_rows_committed_total",
 			Help: "Rows of committed batches, by model."}, []string{"model"}),
+		watermarks: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_watermark_timestamp_seconds",
+			Help: "Unix time before which every record that came to a stream's topics is committed by the group, by stream: the same on every replica. No series while it is not known."}, []string{"stream"}),
 	}
-	for _, step := range []string{"clock", "upload", "manifest", "prepare", "apply", "commit", "adopt", "idle", "publish"} {
+	for _, step := range []string{"upload", "manifest", "prepare", "apply", "commit", "judge", "idle", "publish"} {
 		m.steps.WithLabelValues(step)
 		m.failures.WithLabelValues(step)
 	}
 	for _, reason := range []string{"boundary", "size", "revoke", "shutdown"} {
 		m.batches.WithLabelValues(reason)
 	}
-	for model := range s.cfg.topics() {
+	for _, model := range s.cfg.Destination.Models {
 		m.rows.WithLabelValues(model)
 	}
-	reg.MustRegister(m.steps, m.failures, m.batches, m.rows)
+	reg.MustRegister(m.steps, m.failures, m.batches, m.rows, m.watermarks)
 	m.gauges(reg, s)
 	return m
 }
@@ -51,10 +54,8 @@ func (m *metrics) gauges(reg prometheus.Registerer, s *service) {
 	gauge := func(name, help string, value func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("tidemark_flush_lag_seconds", "Age of the oldest consumed record that is not yet committed; 0 if there is none. Alert when it stays above two periods.",
+	gauge("tidemark_flush_lag_seconds", "For how long this replica has had something that is not yet committed: records, and partitions that it cannot consume; 0 if there is nothing. Alert when it stays above two periods.",
 		func() float64 { return s.flushLag(time.Now()).Seconds() })
-	gauge("tidemark_watermark_timestamp_seconds", "Unix time before which every record of the partitions this replica holds is committed; 0 while unknown. The group's watermark is the minimum over replicas.",
-		func() float64 { return unix(s.status(time.Now()).Watermark) })
 	gauge("tidemark_batches_uncommitted", "Batches that are sealed and not yet committed.",
 		func() float64 { return float64(len(s.status(time.Now()).Batches)) })
 	gauge("tidemark_batches_failing", "Batches whose last attempt to be applied failed; /status says why and what to do.",
@@ -65,11 +66,9 @@ func (m *metrics) gauges(reg prometheus.Registerer, s *service) {
 		func() float64 { return s.pacer.Spacing().Seconds() })
 }
 
-func unix(t time.Time) float64 {
-	if t.IsZero() {
-		return 0
-	}
-	return float64(t.UnixMilli()) / 1000
+// watermark shows how far a stream is complete.
+func (m *metrics) watermark(stream string, through time.Time) {
+	m.watermarks.WithLabelValues(stream).Set(float64(through.UnixMilli()) / 1000)
 }
 
 // Step implements batch.Observer.

@@ -56,7 +56,7 @@ func TestDocs_Metrics(t *testing.T) {
 	}
 	slices.Sort(rows)
 	var b bytes.Buffer
-	b.WriteString("# Metrics\n\nServed at `/metrics`. This page is generated from the code (`make docs`). The Kafka client adds its own metrics, named `tidemark_kafka_…` (see franz-go's kprom), and Go's `go_…` and `process_…` are there as well.\n\nThe group's watermark is `min(tidemark_watermark_timestamp_seconds > 0)` over replicas; one without partitions shows 0.\n\n")
+	b.WriteString("# Metrics\n\nServed at `/metrics`. This page is generated from the code (`make docs`). The Kafka client adds its own metrics, named `tidemark_kafka_…` (see franz-go's kprom), and Go's `go_…` and `process_…` are there as well.\n\n")
 	b.WriteString("| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n")
 	for _, row := range rows {
 		b.WriteString(row)

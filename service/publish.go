@@ -9,34 +9,38 @@ import (
 	"time"
 
 	"tidemark/batch"
+	"tidemark/consumer"
 	"tidemark/destination"
 	"tidemark/merge"
 )
 
-// publisher keeps complete_through in the status table: after every commit, and once a period, so that it moves on while
-// there is nothing to export. It publishes what the whole group has committed, and so does every replica.
+// checkMost and checkLeast bound how often it is looked how far the group has committed: a few requests to Kafka.
+const checkMost, checkLeast = 250 * time.Millisecond, 10 * time.Second
+
+// publisher looks how far the whole group has committed each stream, shows it as a metric, and keeps complete_through in
+// the status table: one statement per table and period, from one replica of the stream.
 type publisher struct {
 	status *merge.StatusTable
-	// complete says up to which instant each topic is committed.
-	complete func(context.Context) (map[string]time.Time, error)
-	targets  func() []batch.Target // the tables as last resolved
-	topics   map[string][]string   // by model
-	every    time.Duration
-	metrics  *metrics
-	log      *slog.Logger
-	wake     chan struct{} // capacity 1: something was committed
+	// watermarks says how far each stream is complete; nothing while that is not known.
+	watermarks func(context.Context) (map[string]consumer.Watermark, error)
+	targets    func() []batch.Target // the tables as last resolved
+	streams    []consumer.Stream
+	metrics    *metrics
+	log        *slog.Logger
+	wake       chan struct{} // capacity 1: something was committed
 
-	mu   sync.Mutex
-	last map[string]*batch.Manifest // the newest committed batch of each table that is not published yet
+	mu       sync.Mutex
+	last     map[string]*batch.Manifest // the newest batch of each table that this replica has committed and not published
+	complete map[string]time.Time       // by stream; it never goes back
 
 	published map[string]time.Time // by table, by this process
 }
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
-		status: s.state, complete: s.complete, targets: s.targets, topics: s.cfg.topics(), every: s.cfg.Consumer.Period,
-		metrics: s.metrics, log: s.log, wake: make(chan struct{}, 1),
-		last: make(map[string]*batch.Manifest), published: make(map[string]time.Time),
+		status: s.state, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
+		wake: make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
+		published: make(map[string]time.Time),
 	}
 }
 
@@ -53,9 +57,13 @@ func (p *publisher) committed(m *batch.Manifest) {
 	}
 }
 
-// run publishes until ctx ends. Failing to is no reason to stop: the table says how far it was complete before.
+// run looks and publishes until ctx ends. Failing to is no reason to stop: the table says how far it was complete before.
 func (p *publisher) run(ctx context.Context) error {
-	tick := time.NewTicker(p.every)
+	every := checkLeast
+	for _, st := range p.streams {
+		every = max(checkMost, min(every, st.Period/4))
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -71,61 +79,90 @@ func (p *publisher) run(ctx context.Context) error {
 		}
 		p.metrics.Step("publish", time.Since(start), err)
 		if err != nil {
-			p.log.Warn("status table not updated; it is again with the next batch", "err", err, "hint", batch.HintOf(err))
+			p.log.Warn("complete_through in the status table not updated; trying again", "err", err, "hint", batch.HintOf(err))
 		}
 	}
 }
 
-// publish updates the rows of the tables for which there is something new. A table that fails does not hold up the others.
+// publish looks how far the streams are complete and updates the rows of the tables for which that has got into a new
+// period. A table that fails does not hold up the others.
 func (p *publisher) publish(ctx context.Context) error {
-	complete, err := p.complete(ctx)
+	marks, err := p.watermarks(ctx)
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	last := maps.Clone(p.last)
-	p.mu.Unlock()
 	var errs []error
-	for _, t := range p.targets() {
-		through := earliestOf(complete, p.topics[t.Model])
-		m, name := last[t.String()], t.String()
-		if t.StatusTable == "" || through.IsZero() || m == nil && !through.After(p.published[name]) {
+	for _, st := range p.streams {
+		mark := marks[st.Name]
+		if mark.Through.IsZero() {
 			continue
 		}
-		if t.Model == destination.PersonsModel {
-			m = nil // the merge itself has written its batch
+		through := p.advance(st.Name, mark.Through)
+		for _, t := range p.targets() {
+			if mark.Publish && t.Model == st.Name && t.StatusTable != "" && p.due(t, through, st.Period) {
+				errs = append(errs, p.tell(ctx, t, through))
+			}
 		}
-		if err := p.status.Publish(ctx, t, through, m); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		p.published[name] = through
-		p.done(name, last[name])
 	}
 	return errors.Join(errs...)
 }
 
-// done forgets a batch that is published, unless a newer one has taken its place.
-func (p *publisher) done(table string, m *batch.Manifest) {
+// advance notes how far a stream is complete and returns the latest that is known. A partition that was idle for long and
+// gets a record counts as complete up to its last commit, which is no news.
+func (p *publisher) advance(stream string, through time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.last[table] == m {
-		delete(p.last, table)
+	if through.After(p.complete[stream]) {
+		p.complete[stream] = through
 	}
+	p.metrics.watermark(stream, p.complete[stream])
+	return p.complete[stream]
 }
 
-// earliestOf returns the earliest instant of the topics, zero if that of one is not known.
-func earliestOf(complete map[string]time.Time, topics []string) (through time.Time) {
-	for i, topic := range topics {
-		t, known := complete[topic]
-		if !known {
-			return time.Time{}
-		}
-		if i == 0 || t.Before(through) {
-			through = t
-		}
+// due says that the table is complete up to an instant in a later period than what was published.
+func (p *publisher) due(t batch.Target, through time.Time, period time.Duration) bool {
+	before := p.published[t.String()]
+	return batch.PeriodAt(through, period).Start.After(batch.PeriodAt(before, period).Start)
+}
+
+// tell publishes how far a table is complete.
+func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time) error {
+	name := t.String()
+	p.mu.Lock()
+	last := p.last[name]
+	p.mu.Unlock()
+	m := last
+	if t.Model == destination.PersonsModel {
+		m = nil // the merge itself has written its batch
 	}
-	return through
+	if err := p.status.Publish(ctx, t, through, m); err != nil {
+		return err
+	}
+	p.published[name] = through
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last[name] == last {
+		delete(p.last, name)
+	}
+	return nil
+}
+
+// view returns how far the streams are complete, of those of which that is known.
+func (p *publisher) view() map[string]time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.complete)
+}
+
+// watermarks says how far the group has committed each stream; nothing while no session runs.
+func (s *service) watermarks(ctx context.Context) (map[string]consumer.Watermark, error) {
+	session := s.session.Load()
+	if session == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	return session.Watermarks(ctx)
 }
 
 // targets are the tables as BigQuery last described them.
@@ -136,16 +173,4 @@ func (s *service) targets() (targets []batch.Target) {
 		}
 	}
 	return targets
-}
-
-// topics are the topics of every model that is exported.
-func (c *Config) topics() map[string][]string {
-	topics := make(map[string][]string)
-	if c.Destination.Exports(destination.EventsModel) {
-		topics[destination.EventsModel] = []string{c.Consumer.EventsTopic}
-	}
-	if c.Destination.Exports(destination.PersonsModel) {
-		topics[destination.PersonsModel] = []string{c.Consumer.PersonsTopic, c.Consumer.DistinctIDsTopic}
-	}
-	return topics
 }

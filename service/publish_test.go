@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tidemark/batch"
+	"tidemark/consumer"
 	"tidemark/destination"
 	"tidemark/merge"
 )
@@ -43,16 +44,17 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	house := new(statements)
 	events := batch.Target{Model: destination.EventsModel, Project: "p", Dataset: "d", Table: "events", StatusTable: "s"}
 	persons := batch.Target{Model: destination.PersonsModel, Project: "p", Dataset: "d", Table: "persons", StatusTable: "s"}
-	var complete map[string]time.Time
+	marks := map[string]consumer.Watermark{}
 	s := &service{}
 	s.metrics = newMetrics(prometheus.NewRegistry(), s)
 	p := &publisher{
-		status: merge.NewStatusTable(house), complete: func(context.Context) (map[string]time.Time, error) { return complete, nil },
+		status: merge.NewStatusTable(house), watermarks: func(context.Context) (map[string]consumer.Watermark, error) { return marks, nil },
 		targets: func() []batch.Target {
 			return []batch.Target{events, persons, {Model: destination.EventsModel, Table: "silent"}}
 		},
-		topics: map[string][]string{destination.EventsModel: {"e"}, destination.PersonsModel: {"p", "d"}},
-		wake:   make(chan struct{}, 1), last: make(map[string]*batch.Manifest), published: make(map[string]time.Time), metrics: s.metrics,
+		streams: []consumer.Stream{{Name: destination.EventsModel, Period: 5 * time.Minute}, {Name: destination.PersonsModel, Period: 5 * time.Minute}},
+		wake:    make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
+		published: make(map[string]time.Time), metrics: s.metrics,
 	}
 	publish := func() []map[string]any {
 		house.updates = nil
@@ -61,25 +63,30 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	}
 	require.Empty(t, publish(), "nothing is known")
 
-	complete = map[string]time.Time{"e": at(5), "p": at(4)}
-	got := publish()
-	require.Len(t, got, 1, "of persons one topic is not known")
-	require.Equal(t, map[string]any{"table_name": "events", "through": at(5)}, got[0])
-	require.Empty(t, publish(), "nothing is new")
+	marks[destination.EventsModel] = consumer.Watermark{Through: at(6), Publish: true}
+	marks[destination.PersonsModel] = consumer.Watermark{Through: at(4)}
+	require.Equal(t, []map[string]any{{"table_name": "events", "through": at(6)}}, publish(), "another replica tells persons")
+	require.Equal(t, map[string]time.Time{"events": at(6), "persons": at(4)}, p.view(), "everybody shows both")
+	marks[destination.EventsModel] = consumer.Watermark{Through: at(9), Publish: true}
+	require.Empty(t, publish(), "one statement per table and period")
+	marks[destination.EventsModel] = consumer.Watermark{Through: at(2), Publish: true}
+	require.Empty(t, publish())
+	require.Equal(t, at(9), p.view()["events"], "a partition that was idle and gets a record takes nothing back")
 
 	m := &batch.Manifest{ID: batch.NewID(at(0)), Contents: batch.Contents{Tables: []batch.Table{
 		{Target: events, Parts: []batch.Part{{Rows: 3}}}, {Target: persons, Parts: []batch.Part{{Rows: 2}}}}}}
 	p.committed(m)
-	complete["d"] = at(3)
-	got = publish()
+	marks[destination.EventsModel] = consumer.Watermark{Through: at(10), Publish: true}
+	marks[destination.PersonsModel] = consumer.Watermark{Through: at(8), Publish: true}
+	got := publish()
 	require.Len(t, got, 2)
-	require.Equal(t, map[string]any{"table_name": "events", "through": at(5), "batch": m.ID.String(), "rows": int64(3)}, got[0])
-	require.Equal(t, map[string]any{"table_name": "persons", "through": at(3)}, got[1], "the earliest of its topics; the merge has told its batch")
+	require.Equal(t, map[string]any{"table_name": "events", "through": at(10), "batch": m.ID.String(), "rows": int64(3)}, got[0])
+	require.Equal(t, map[string]any{"table_name": "persons", "through": at(8)}, got[1], "the merge has told its batch")
 
-	p.committed(m)
+	marks[destination.EventsModel] = consumer.Watermark{Through: at(16), Publish: true}
 	house.err = errors.New("down")
 	require.Error(t, p.publish(t.Context()))
 	house.err = nil
-	require.Len(t, publish(), 2, "a batch is told until it is")
+	require.Len(t, publish(), 1, "an instant is told until it is")
 	require.Empty(t, p.last)
 }

@@ -58,6 +58,8 @@ type service struct {
 	// of the one before may still be closing.
 	kafka atomic.Pointer[prometheus.Registry]
 	kopts []kgo.Opt
+	// maxCommit is how many bytes the entries of one offset commit may take.
+	maxCommit int
 }
 
 // Run exports until ctx ends and then hands over: what is in memory is uploaded and prepared, and the consumer group is
@@ -138,20 +140,28 @@ func (s *service) close() {
 
 // sessions runs one session after the other until ctx ends. A session that ends in doubt is replaced by a new member of
 // the group, which finds everything decided in Kafka.
+//
+// A group that refuses this member for good ends the process at start, when the configuration is most likely at fault. Later
+// it may be the brokers' that was changed, and the replica goes on trying.
 func (s *service) sessions(ctx context.Context) error {
+	begun, member := time.Now(), false
 	for wait := rejoinMin; ; wait = min(2*wait, rejoinMax) {
 		started := time.Now()
 		err := s.runSession(ctx)
+		member = member || s.joined()
+		var refused *consumer.JoinError
 		switch {
 		case !errors.Is(err, batch.ErrRejoin): // nil included
 			return err
+		case errors.As(err, &refused) && !member && time.Since(begun) > s.cfg.Service.StartTimeout:
+			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, withHint(refused))
 		case ctx.Err() != nil:
 			s.log.Warn("not everything was handed over; what was in memory is read again", "err", err)
 			return nil
 		case time.Since(started) > rejoinMax:
 			wait = rejoinMin
 		}
-		s.log.Warn("session ended in doubt; joining the group again", "err", err, "retry_in", wait)
+		s.log.Warn("session ended in doubt; joining the group again", "err", err, "hint", batch.HintOf(err), "retry_in", wait)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -160,23 +170,29 @@ func (s *service) sessions(ctx context.Context) error {
 	}
 }
 
-func (s *service) runSession(ctx context.Context) error {
-	var topics []string
-	for _, of := range s.cfg.topics() {
-		topics = append(topics, of...)
+// joined says whether the last session became a member of the group.
+func (s *service) joined() bool {
+	session := s.session.Load()
+	if session == nil {
+		return false
 	}
+	view, _ := session.View()
+	return view.Joined
+}
+
+func (s *service) runSession(ctx context.Context) error {
 	scope := consumer.Scope{
-		Topics:        topics,
+		Streams:       s.cfg.streams(),
 		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.Memory)/16, 1<<20), 32<<20)),
 		MarksPrefix:   s.cfg.Loader.Prefix,
 	}
 	ports := consumer.Ports{
-		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, topics: s.cfg.kinds(), dest: s.dest, log: s.log, last: &s.resolved},
+		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, kinds: s.cfg.kinds(), dest: s.dest, log: s.log, last: &s.resolved},
 		Marks:   marks{s.store},
 		Pacer:   s.pacer,
-		Driver: func(offsets batch.Offsets) *batch.Driver {
-			return batch.NewDriver(batch.Config{MaxChain: maxChain, CommitTimeout: commitTimeout,
-				RetryMin: retryMin, RetryMax: retryMax},
+		Driver: func(stream string, offsets batch.Offsets) *batch.Driver {
+			return batch.NewDriver(batch.Config{Stream: stream, Group: s.cfg.Consumer.Group, MaxChain: maxChain,
+				MaxCommit: s.maxCommit, CommitTimeout: commitTimeout, RetryMin: retryMin, RetryMax: retryMax},
 				batch.Ports{Offsets: offsets, Manifests: s.pacer, Applier: s.applier, Observer: s.metrics}, s.log)
 		},
 	}
@@ -192,15 +208,4 @@ func (s *service) runSession(ctx context.Context) error {
 		return fmt.Errorf("consume: %w", err)
 	}
 	return nil
-}
-
-// complete says up to which instant the group has committed each topic; nothing while no session runs.
-func (s *service) complete(ctx context.Context) (map[string]time.Time, error) {
-	session := s.session.Load()
-	if session == nil {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
-	return session.Complete(ctx)
 }

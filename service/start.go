@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
+	"tidemark/consumer"
 )
 
 // waitForEverything finds the topics, the bucket and the tables, and retries until StartTimeout: an orchestrator starts
@@ -64,14 +65,17 @@ func (s *service) findTopics(ctx context.Context) error {
 	}
 	defer client.Close()
 	names := map[string]string{} // by variable
-	for topic, kind := range s.cfg.kinds() {
-		names["TIDEMARK_"+kind.String()+"_TOPIC"] = topic
+	for _, kinds := range s.cfg.kinds() {
+		for topic, kind := range kinds {
+			names["TIDEMARK_"+kind.String()+"_TOPIC"] = topic
+		}
 	}
 	topics, err := kadm.NewClient(client).ListTopics(ctx, slices.Collect(maps.Values(names))...)
 	if err != nil {
 		return &startError{"TIDEMARK_BROKERS", fmt.Errorf("reach brokers %s: %w", strings.Join(s.cfg.Consumer.Brokers, ","), err),
 			"check TIDEMARK_BROKERS, the network, and TIDEMARK_TLS and TIDEMARK_SASL_…, which must be those of the listener"}
 	}
+	s.maxCommit = consumer.GroupOffsets{Client: client, Group: s.cfg.Consumer.Group}.MaxCommit(ctx)
 	var errs []error
 	for _, variable := range slices.Sorted(maps.Keys(names)) {
 		if err := topics[names[variable]].Err; err != nil {

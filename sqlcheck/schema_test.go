@@ -56,7 +56,7 @@ func target(name string, columns []batch.Column) batch.Target {
 func manifest(t batch.Target, keys *batch.Keys) *batch.Manifest {
 	at := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
 	return &batch.Manifest{
-		ID: batch.ID{1}, Period: batch.Period{Start: at}, IngestedAt: at, Watermark: at,
+		ID: batch.ID{1}, Period: batch.Period{Start: at}, IngestedAt: at,
 		Contents: batch.Contents{Tables: []batch.Table{{Target: t, Keys: keys, Parts: []batch.Part{{Object: "part.parquet", Rows: partRows}}}}},
 	}
 }

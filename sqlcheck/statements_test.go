@@ -71,8 +71,8 @@ func record(t *testing.T, tgt batch.Target, keys *batch.Keys) *recorder {
 	}
 	_, err := applier.Apply(t.Context(), m, &m.Tables[0])
 	require.NoError(t, err)
-	require.NoError(t, status.Publish(t.Context(), tgt, m.Watermark, nil))
-	require.NoError(t, status.Publish(t.Context(), tgt, m.Watermark, m))
+	require.NoError(t, status.Publish(t.Context(), tgt, m.IngestedAt, nil))
+	require.NoError(t, status.Publish(t.Context(), tgt, m.IngestedAt, m))
 	return r
 }
 

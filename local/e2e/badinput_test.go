@@ -83,7 +83,7 @@ func TestRejects_BadInputOfEveryTopicHasItsOutcome(t *testing.T) {
 			w.env["TIDEMARK_TEAMS"], w.foreign = "2", map[int64]bool{9: true}
 			counts, rejects := w.sendAll(json)
 			seen := harness.NewReads()
-			// One batch, so that it is known what supersedes what.
+			// One batch of each stream, so that it is known what supersedes what.
 			r := w.start(map[string]string{"TIDEMARK_PERIOD": "24h", "TIDEMARK_FLUSH_DELAY": "1h"}, kgo.WithHooks(seen))
 			w.eventually("all is read", seen.AtLeast(uint64(counts.Consumed)))
 			r.HandOver()
@@ -92,9 +92,13 @@ func TestRejects_BadInputOfEveryTopicHasItsOutcome(t *testing.T) {
 			r.HandOver()
 
 			manifests := w.manifests()
-			require.Len(t, manifests, 1)
-			require.Equal(t, counts, manifests[0].Counts)
-			require.Equal(t, rejects, w.rejects(manifests[0]))
+			require.Len(t, manifests, 2, "one of each stream")
+			var counted batch.Counts
+			for _, m := range manifests {
+				counted = sum(counted, m.Counts)
+			}
+			require.Equal(t, counts, counted)
+			require.Equal(t, rejects, w.rejects(manifests))
 			w.requireExact()
 			w.requirePersonRows(json)
 		})
@@ -133,6 +137,11 @@ func (w *world) sendAll(json bool) (counts batch.Counts, rejects map[string]int)
 	return counts, rejects
 }
 
+func sum(a, b batch.Counts) batch.Counts {
+	return batch.Counts{Consumed: a.Consumed + b.Consumed, Duplicates: a.Duplicates + b.Duplicates, Superseded: a.Superseded + b.Superseded,
+		Skipped: a.Skipped + b.Skipped, Rejected: a.Rejected + b.Rejected, Nulled: a.Nulled + b.Nulled}
+}
+
 // manifests returns those of all batches, decided or not. Each adds up.
 func (w *world) manifests() (all []*batch.Manifest) {
 	w.Helper()
@@ -150,9 +159,9 @@ func (w *world) manifests() (all []*batch.Manifest) {
 	return all
 }
 
-// rejects reads the rejects of a batch as an operator would, by loading them into a table, and counts them by topic and
+// rejects reads the rejects of batches as an operator would, by loading them into a table, and counts them by topic and
 // reason.
-func (w *world) rejects(m *batch.Manifest) map[string]int {
+func (w *world) rejects(batches []*batch.Manifest) map[string]int {
 	w.Helper()
 	table := w.Client.Dataset(stack.Dataset).Table("rejects")
 	schema := gbq.Schema{
@@ -162,8 +171,10 @@ func (w *world) rejects(m *batch.Manifest) map[string]int {
 	}
 	require.NoError(w, table.Create(w.Context(), &gbq.TableMetadata{Schema: schema}))
 	var uris []string
-	for _, p := range m.Rejects {
-		uris = append(uris, "gs://"+stack.Bucket+"/"+p.Object)
+	for _, m := range batches {
+		for _, p := range m.Rejects {
+			uris = append(uris, "gs://"+stack.Bucket+"/"+p.Object)
+		}
 	}
 	from := gbq.NewGCSReference(uris...)
 	from.SourceFormat, from.Schema = gbq.Parquet, schema

@@ -72,8 +72,8 @@ func TestHTTP_StatusNamesWhatFails(t *testing.T) {
 		return code == http.StatusOK && json.Unmarshal([]byte(body), &st) == nil && st.Failing == 1
 	})
 	require.Equal(t, []string{stack.EventsTable()}, st.Targets)
-	require.Contains(t, st.Batches[0].Error, "accessDenied")
-	require.NotEmpty(t, st.Batches[0].Hint)
+	require.Contains(t, st.Batches["events"][0].Error, "accessDenied")
+	require.NotEmpty(t, st.Batches["events"][0].Hint)
 	lag, err := time.ParseDuration(st.FlushLag)
 	require.NoError(t, err)
 	require.Positive(t, lag)

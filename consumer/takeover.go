@@ -1,0 +1,248 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"tidemark/batch"
+)
+
+const (
+	// retryPending and retryPendingMax bound the pause before partitions that could not be taken over are tried again.
+	retryPending, retryPendingMax = 100 * time.Millisecond, 10 * time.Second
+	// retryStopped is the pause where a person has to do something first: it may have been done, with no restart.
+	retryStopped = time.Minute
+)
+
+// ErrTruncated means that a partition ends before what was committed of it: after an unclean election, records that were
+// consumed are gone and others will get their offsets.
+var ErrTruncated = errors.New("the partition was truncated below what is committed")
+
+// takeOvers takes over assigned partitions until ctx ends. Those that cannot be taken over yet are tried again by
+// themselves; the others are consumed meanwhile.
+func (s *Session) takeOvers(ctx context.Context) error {
+	wait := retryPending
+	for {
+		timer := time.NewTimer(s.untilRetry(wait))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-s.arrived:
+			wait = retryPending
+		case <-timer.C:
+			wait = min(2*wait, retryPendingMax)
+		}
+		timer.Stop()
+		for _, st := range s.streams {
+			if err := s.takeOver(ctx, st, s.due(st)); err != nil {
+				if ctx.Err() == nil {
+					s.fail(err)
+				}
+				return err
+			}
+		}
+	}
+}
+
+// untilRetry is the time until partitions are tried again: never, if none wait.
+func (s *Session) untilRetry(wait time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until := time.Duration(1<<63 - 1)
+	for _, p := range s.partitions {
+		switch {
+		case p.phase == pending:
+			return wait
+		case p.phase == stopped && !p.held:
+			until = retryStopped
+		}
+	}
+	return until
+}
+
+// due returns the stream's partitions that are to be taken over.
+func (s *Session) due(st *stream) map[batch.TopicPartition]*partition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due := make(map[batch.TopicPartition]*partition)
+	for tp, p := range s.partitions {
+		if p.stream == st && (p.phase == pending || p.phase == stopped && !p.held) {
+			due[tp] = p
+		}
+	}
+	return due
+}
+
+// takeOver takes over what it can of partitions of one stream: it completes their offsets, finishes other replicas' batches
+// and finds out where to consume from. An error wraps [batch.ErrRejoin].
+func (s *Session) takeOver(ctx context.Context, st *stream, due map[batch.TopicPartition]*partition) error {
+	if len(due) == 0 {
+		return nil
+	}
+	still := func(tp batch.TopicPartition) bool { return !due[tp].gone.Load() }
+	positions := make(map[batch.TopicPartition]batch.Position, len(due))
+	fail := func(tps []batch.TopicPartition, err error) {
+		for _, tp := range tps {
+			positions[tp] = batch.Position{Err: err}
+		}
+	}
+	offsets, err := s.starter.offsets.Fetch(ctx, keys(due))
+	if err != nil {
+		fail(keys(due), err)
+		offsets = nil
+	}
+	for topic, of := range offsetsByTopic(offsets) {
+		begun, err := s.begin(ctx, st, topic, of, still)
+		if errors.Is(err, batch.ErrRejoin) {
+			return err
+		}
+		for p, o := range of {
+			tp := batch.TopicPartition{Topic: topic, Partition: p}
+			if e := errors.Join(err, begun.stops[p]); e != nil {
+				fail([]batch.TopicPartition{tp}, e)
+				delete(offsets, tp)
+			} else {
+				offsets[tp] = o
+			}
+		}
+	}
+	assigned, err := st.driver.Assign(ctx, offsets, still)
+	if err != nil {
+		return err
+	}
+	for tp, pos := range assigned {
+		positions[tp] = pos
+	}
+	s.checkEpochs(ctx, positions)
+	s.tookOver(ctx, st, due, positions)
+	return nil
+}
+
+// begin completes the offsets of a topic's partitions: those that the group has never consumed get the one they begin at,
+// committed and marked. of is changed. An error concerns all of them.
+func (s *Session) begin(ctx context.Context, st *stream, topic string, of map[int32]batch.GroupOffset, still func(batch.TopicPartition) bool) (begun, error) {
+	b, err := s.starter.begin(ctx, topic, of)
+	if err != nil {
+		return b, err
+	}
+	done, err := st.driver.Begin(ctx, b.commits, still)
+	if err != nil {
+		return b, err
+	}
+	for _, c := range done {
+		b.unmarked = append(b.unmarked, c.Partition)
+	}
+	return b, s.starter.mark(ctx, topic, b)
+}
+
+// checkEpochs finds partitions that were truncated: the leader epoch that was committed along with an offset ends before
+// that offset now.
+func (s *Session) checkEpochs(ctx context.Context, positions map[batch.TopicPartition]batch.Position) {
+	var ask kadm.OffsetForLeaderEpochRequest
+	for tp, pos := range positions {
+		if pos.Err == nil && pos.Epoch >= 0 {
+			ask.Add(tp.Topic, tp.Partition, pos.Epoch)
+		}
+	}
+	if len(ask) == 0 {
+		return
+	}
+	ends, err := s.starter.admin.OffsetForLeaderEpoch(ctx, ask)
+	for tp, pos := range positions {
+		if pos.Err != nil || pos.Epoch < 0 {
+			continue
+		}
+		end, ok := ends[tp.Topic][tp.Partition]
+		switch {
+		case errors.Is(err, kerr.UnsupportedVersion), errors.Is(end.Err, kerr.UnknownLeaderEpoch), errors.Is(end.Err, kerr.FencedLeaderEpoch):
+			continue // nothing is known
+		case !ok || end.Err != nil:
+			pos.Err = fmt.Errorf("ask where leader epoch %d of %s ends: %w", pos.Epoch, tp, errors.Join(err, end.Err, missing(ok)))
+		case end.EndOffset >= 0 && end.EndOffset < pos.Offset:
+			pos.Err = fmt.Errorf("%s is committed to %d, and its leader epoch %d ends at %d: %w", tp, pos.Offset, pos.Epoch, end.EndOffset, ErrTruncated)
+		}
+		positions[tp] = pos
+	}
+}
+
+// errNotAnswered is what a broker's reply leaves out.
+var errNotAnswered = errors.New("not in Kafka's reply")
+
+func missing(answered bool) error {
+	if answered {
+		return nil
+	}
+	return errNotAnswered
+}
+
+// tookOver notes what became of the partitions, those that are still assigned.
+func (s *Session) tookOver(ctx context.Context, st *stream, due map[batch.TopicPartition]*partition, positions map[batch.TopicPartition]batch.Position) {
+	total := s.countPartitions(ctx, st)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count[st.Name] = max(total, s.count[st.Name])
+	taken := 0
+	problems := make(map[batch.TopicPartition]error)
+	for tp, p := range due {
+		pos, ok := positions[tp]
+		switch {
+		case s.partitions[tp] != p:
+			continue // revoked meanwhile
+		case !ok:
+			pos.Err = errNotAnswered
+		}
+		if pos.Err == nil {
+			p.begin(pos)
+			s.metrics.stopped(tp, false)
+			taken++
+			continue
+		}
+		p.clock = latest(p.clock, pos.Clock)
+		problems[tp] = pos.Err
+		if errors.Is(pos.Err, ErrTruncated) {
+			st.driver.Release([]batch.TopicPartition{tp})
+		}
+	}
+	s.troubled(problems)
+	s.metrics.assigned(s.partitions)
+	if taken > 0 {
+		s.log.Info("partitions taken over", "stream", st.Name, "partitions", taken, "assigned", len(s.partitions))
+		signal(s.moved)
+	}
+	s.refresh(time.Now())
+}
+
+// countPartitions returns how many partitions the stream's topics have, of those that are there.
+func (s *Session) countPartitions(ctx context.Context, st *stream) (n int) {
+	for _, topic := range st.Topics {
+		if detail, err := s.starter.topic(ctx, topic); err == nil {
+			n += len(detail.Partitions)
+		}
+	}
+	return n
+}
+
+func keys(m map[batch.TopicPartition]*partition) []batch.TopicPartition {
+	tps := make([]batch.TopicPartition, 0, len(m))
+	for tp := range m {
+		tps = append(tps, tp)
+	}
+	return tps
+}
+
+func offsetsByTopic(offsets map[batch.TopicPartition]batch.GroupOffset) map[string]map[int32]batch.GroupOffset {
+	topics := make(map[string]map[int32]batch.GroupOffset)
+	for tp, o := range offsets {
+		if topics[tp.Topic] == nil {
+			topics[tp.Topic] = make(map[int32]batch.GroupOffset)
+		}
+		topics[tp.Topic][tp.Partition] = o
+	}
+	return topics
+}

@@ -38,8 +38,8 @@ func testManifest() *batch.Manifest {
 	opened := time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC)
 	return &batch.Manifest{
 		Version: batch.ManifestVersion, ID: batch.NewID(opened), Group: "g",
-		Period:    batch.Period{Start: opened, End: opened.Add(time.Hour)},
-		Ranges:    []batch.Range{{TopicPartition: batch.TopicPartition{Topic: "t"}, Start: 1, End: 6, Records: 5}},
+		Period: batch.Period{Start: opened, End: opened.Add(time.Hour)},
+		Ranges: []batch.Range{{TopicPartition: batch.TopicPartition{Topic: "t"}, Start: 1, End: 6, Records: 5}},
 		Contents: batch.Contents{
 			Tables: []batch.Table{{
 				Target: batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events", Columns: []batch.Column{{Name: "uuid", Type: "STRING"}}},

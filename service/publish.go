@@ -17,6 +17,10 @@ import (
 // checkMost and checkLeast bound how often it is looked how far the group has committed: a few requests to Kafka.
 const checkMost, checkLeast = 250 * time.Millisecond, 10 * time.Second
 
+// publishTimeout bounds one publication: a statement that BigQuery lets wait for hours must not keep the next one back, which
+// says more.
+const publishTimeout = 5 * time.Minute
+
 // publisher looks how far the whole group has committed each stream, shows it as a metric, and keeps complete_through in
 // the status table: one statement per table and period, from one replica of the stream.
 type publisher struct {
@@ -135,6 +139,8 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 	if t.Model == destination.PersonsModel {
 		m = nil // the merge itself has written its batch
 	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
 	if err := p.status.Publish(ctx, t, through, m); err != nil {
 		return err
 	}

@@ -181,6 +181,7 @@ func TestStatus_ALatePublicationTakesNothingBack(t *testing.T) {
 	}}).Hit()
 	<-held
 	since := time.Now()
+	slow.HandOver() // another replica publishes for the stream from now on
 	other := w.start(nil)
 	w.eventually("the other one has published", func() bool { return w.through(stack.Table).After(since) })
 	other.HandOver()
@@ -188,7 +189,6 @@ func TestStatus_ALatePublicationTakesNothingBack(t *testing.T) {
 	close(release)
 	w.awaitJob(t.Context(), <-id)
 	require.False(t, w.through(stack.Table).Before(before), "complete_through went back")
-	slow.HandOver()
 }
 
 // Whoever drops the status table, as its errors may ask for, gets it back with the rows of all tables.

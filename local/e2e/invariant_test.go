@@ -77,8 +77,8 @@ func TestTakeOver_AMissingManifestStopsThePartition(t *testing.T) {
 		require.NoError(t, w.Storage.Bucket(stack.Bucket).Object(name).Delete(t.Context()))
 	}
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Count(r.Log.String(), "partition stopped") >= 4 })
-	require.Contains(t, r.Log.String(), "restore the manifest")
+	w.eventually("stopped", func() bool { return r.Log.Stopped() == 4 })
+	require.Contains(t, r.Log.String(), "restore it from the bucket")
 	w.produce(500)
 	r.HandOver()
 	require.Equal(t, before, w.committed(), "offsets and metadata are left alone")
@@ -176,8 +176,8 @@ func TestStart_AnExpiredOffsetIsNeverReset(t *testing.T) {
 	_, err := w.admin.DeleteGroup(t.Context(), "tidemark")
 	require.NoError(t, err)
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Count(r.Log.String(), "partition stopped") == 4 })
-	require.Contains(t, r.Log.String(), "--reset-offsets")
+	w.eventually("stopped", func() bool { return r.Log.Stopped() == 4 })
+	require.Contains(t, r.Log.String(), "tidemark offsets set")
 	r.HandOver()
 	require.Equal(t, rows, w.count("TRUE"))
 	require.Empty(t, w.committed())
@@ -195,7 +195,7 @@ func TestStart_ARecreatedTopicStops(t *testing.T) {
 	require.NoError(t, err)
 	w.produce(2000)
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Count(r.Log.String(), "partition stopped") == 4 })
+	w.eventually("stopped", func() bool { return r.Log.Stopped() == 4 })
 	require.Contains(t, r.Log.String(), "re-created")
 	r.HandOver()
 }
@@ -215,7 +215,7 @@ func TestFetch_AnOffsetOutOfRangeStopsThePartition(t *testing.T) {
 	require.NoError(t, err)
 	before := w.committed()[tp]
 	r = w.start(nil)
-	w.eventually("stopped", func() bool { return strings.Contains(r.Log.String(), "partition stopped") })
+	w.eventually("stopped", func() bool { return r.Log.Stopped() == 1 })
 	w.eventually("the others go on", func() bool {
 		for other, end := range w.ends() {
 			if other != tp && w.committed()[other].Offset != end {

@@ -122,6 +122,6 @@ func TestFetch_ARefusalThatPassesStopsNothing(t *testing.T) {
 	w.requireExact()
 	log := r.Log.String()
 	require.Contains(t, log, "nothing fetched; trying again")
-	require.NotContains(t, log, "partition stopped")
+	require.NotContains(t, log, "partitions stopped")
 	require.NotContains(t, log, "session ended in doubt")
 }

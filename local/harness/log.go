@@ -2,6 +2,8 @@ package harness
 
 import (
 	"bytes"
+	"regexp"
+	"strconv"
 	"sync"
 )
 
@@ -23,4 +25,16 @@ func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// stopLine is a line of the text log that says that partitions are no longer consumed.
+var stopLine = regexp.MustCompile(`msg="partitions stopped: nothing more is read from them" stream=\w+ partitions=(\d+)`)
+
+// Stopped returns how many partitions the log says were stopped.
+func (l *Log) Stopped() (n int) {
+	for _, match := range stopLine.FindAllStringSubmatch(l.String(), -1) {
+		partitions, _ := strconv.Atoi(match[1]) // digits
+		n += partitions
+	}
+	return n
 }

@@ -1,7 +1,6 @@
 package realkafka
 
 import (
-	"strings"
 	"testing"
 
 	gbq "cloud.google.com/go/bigquery"
@@ -23,7 +22,7 @@ func (w *world) exportSome() {
 }
 
 func stopped(r *harness.Replica, n int) func() bool {
-	return func() bool { return strings.Count(r.Log.String(), "partition stopped") >= n }
+	return func() bool { return r.Log.Stopped() >= n }
 }
 
 // A group whose offsets Kafka has forgotten is never started over.
@@ -35,7 +34,7 @@ func TestStart_AnExpiredGroupStops(t *testing.T) {
 	require.NoError(t, err)
 	r := w.start(nil)
 	w.eventually("stopped", stopped(r, partitions))
-	require.Contains(t, r.Log.String(), "--reset-offsets")
+	require.Contains(t, r.Log.String(), "tidemark offsets set")
 	r.HandOver()
 	require.Empty(t, w.committed())
 	require.Equal(t, rows, w.requireExact().Events)

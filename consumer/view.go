@@ -19,6 +19,9 @@ type View struct {
 	// because a person has to do something.
 	Pending int `json:"pending"`
 	Stopped int `json:"stopped"`
+	// Full names the streams of which nothing is fetched, since as many of their batches are prepared and not applied as may
+	// be.
+	Full []string `json:"full,omitempty"`
 	// PolledAt is when the poll loop last went round.
 	PolledAt time.Time `json:"polled_at"`
 }
@@ -87,6 +90,9 @@ func (s *Session) refresh(now time.Time) {
 		}
 	}
 	for _, st := range s.streams {
+		if st.full {
+			v.Full = append(v.Full, st.Name)
+		}
 		for _, b := range []*open{st.current, st.next} {
 			if b != nil {
 				v.Open = append(v.Open, OpenView{ID: b.id, Stream: st.Name, Period: b.period, Oldest: b.oldest})

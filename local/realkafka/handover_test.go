@@ -158,5 +158,5 @@ func TestZombie_ChangesNothing(t *testing.T) {
 // servedAgain says whether a session ended in doubt and another one has begun.
 func servedAgain(r *harness.Replica) bool {
 	_, after, found := strings.Cut(r.Log.String(), "session ended in doubt")
-	return found && strings.Contains(after, "partitions assigned")
+	return found && strings.Contains(after, "partitions taken over")
 }

@@ -49,7 +49,6 @@ share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 auto.create.topics.enable=false
-message.max.bytes=8388608
 # A dead member, and a broker that was killed, are noticed within seconds.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000

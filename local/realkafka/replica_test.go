@@ -2,6 +2,7 @@ package realkafka
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -33,21 +34,26 @@ func (w *world) startProcess(change map[string]string) *harness.Replica {
 
 // read returns how many records of its open batches a replica has read; 0 while it does not answer.
 func read(r *harness.Replica) (n int64) {
-	addr := r.Addr()
-	if addr == "" {
-		return 0
-	}
-	resp, err := http.Get(fmt.Sprintf("http://%s/status", addr))
+	s, err := statusOf(r)
 	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	var s service.Status
-	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
 		return 0
 	}
 	for _, p := range s.Consumer.Partitions {
 		n += p.Next - p.Start
 	}
 	return n
+}
+
+// statusOf asks a replica for its status. An error may pass.
+func statusOf(r *harness.Replica) (s service.Status, err error) {
+	addr := r.Addr()
+	if addr == "" {
+		return s, errors.New("it does not serve yet")
+	}
+	resp, err := http.Get(fmt.Sprintf("http://%s/status", addr))
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	return s, json.NewDecoder(resp.Body).Decode(&s)
 }

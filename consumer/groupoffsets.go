@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -55,19 +57,42 @@ func (g GroupOffsets) Fetch(ctx context.Context, tps []batch.TopicPartition) (ma
 			}
 		}
 	}
+	return got, g.unanswered(ctx, tps, got)
+}
+
+// unanswered completes what a reply leaves out: partitions of topics that are not there, which have no ID to ask for, and no
+// offsets.
+func (g GroupOffsets) unanswered(ctx context.Context, tps []batch.TopicPartition, got map[batch.TopicPartition]batch.GroupOffset) error {
+	var out []batch.TopicPartition
 	for _, tp := range tps {
 		if _, answered := got[tp]; !answered {
-			got[tp] = batch.GroupOffset{Err: fmt.Errorf("offset of group %s, %s: not in Kafka's reply", g.Group, tp)}
+			out = append(out, tp)
 		}
 	}
-	return got, nil
+	if len(out) == 0 {
+		return nil
+	}
+	topics, err := kadm.NewClient(g.Client).ListTopics(ctx, slices.Collect(maps.Keys(byTopic(out)))...)
+	if err != nil {
+		return fmt.Errorf("describe topics: %w", err)
+	}
+	for _, tp := range out {
+		got[tp] = batch.GroupOffset{Err: fmt.Errorf("offset of group %s, %s: %w", g.Group, tp, errNotAnswered)}
+		if errors.Is(topics[tp.Topic].Err, kerr.UnknownTopicOrPartition) {
+			got[tp] = none
+		}
+	}
+	return nil
 }
+
+// none is the offset of a partition that the group has none of.
+var none = batch.GroupOffset{Offset: -1, Epoch: -1} //nolint:gochecknoglobals // a constant
 
 func groupOffset(p kmsg.OffsetFetchResponseGroupTopicPartition) batch.GroupOffset {
 	err := kerr.ErrorForCode(p.ErrorCode)
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):
-		return batch.GroupOffset{Offset: -1, Epoch: -1} // a topic that is not there has no offsets
+		return none // a topic that is not there has no offsets
 	case err != nil:
 		return batch.GroupOffset{Err: fmt.Errorf("fetch committed offset: %w", err)}
 	}

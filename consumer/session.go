@@ -64,6 +64,7 @@ type Session struct {
 	joined     bool                                // the group has given this member its assignment
 	count      map[string]int                      // partitions of each stream, assigned or not
 	warned     time.Time                           // when a fault that may pass was last told of
+	absent     map[string]error                    // topics that are not there, or not to be seen
 	told       map[string]time.Time                // when the stop of partitions for one cause was last told of
 }
 
@@ -72,7 +73,7 @@ type Session struct {
 func NewSession(cfg Config, scope Scope, ports Ports, metrics *Metrics, log *slog.Logger, extra ...kgo.Opt) (*Session, error) {
 	s := &Session{
 		cfg: cfg, scope: scope, log: log, metrics: metrics, buffers: ports.Buffers, pacer: ports.Pacer,
-		partitions: make(map[batch.TopicPartition]*partition), count: make(map[string]int), told: make(map[string]time.Time),
+		partitions: make(map[batch.TopicPartition]*partition), count: make(map[string]int), told: make(map[string]time.Time), absent: make(map[string]error),
 		built: make(chan struct{}), arrived: make(chan struct{}, 1), moved: make(chan struct{}, 1),
 	}
 	s.refresh(time.Now())

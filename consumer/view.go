@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"tidemark/batch"
@@ -12,6 +14,8 @@ type View struct {
 	Joined     bool            `json:"joined"`
 	Partitions []PartitionView `json:"partitions"`
 	Open       []OpenView      `json:"open"`
+	// Absent are the topics that are not there, or not to be seen, with what to do about it. They hold the watermark.
+	Absent []AbsentView `json:"absent_topics,omitempty"`
 	// Oldest is an instant before which nothing has come to Kafka that is not committed yet, as far as this replica knows:
 	// that of the open batches' oldest records, and of partitions that are not consumed. Zero if there is nothing.
 	Oldest time.Time `json:"oldest"`
@@ -47,6 +51,13 @@ type OpenView struct {
 	Stream string       `json:"stream"`
 	Period batch.Period `json:"period"`
 	Oldest time.Time    `json:"oldest"`
+}
+
+// AbsentView is a topic that is not there, or not to be seen.
+type AbsentView struct {
+	Topic   string `json:"topic"`
+	Problem string `json:"problem"`
+	Hint    string `json:"hint"`
 }
 
 // String returns the phase as /status shows it.
@@ -88,6 +99,10 @@ func (s *Session) refresh(now time.Time) {
 		} else {
 			v.Oldest = earliest(v.Oldest, p.since)
 		}
+	}
+	for _, topic := range slices.Sorted(maps.Keys(s.absent)) {
+		err := s.absent[topic]
+		v.Absent = append(v.Absent, AbsentView{topic, err.Error(), s.hint(batch.TopicPartition{Topic: topic}, err)})
 	}
 	for _, st := range s.streams {
 		if st.full {

@@ -22,15 +22,19 @@ type Watermark struct {
 // Watermarks returns the watermark of every stream: the earliest clock that is committed for any of its partitions, whoever
 // has them. A partition of which everything is committed counts as now, at the moment its end was asked for.
 //
-// The ends are read before the offsets: what is committed later than an end was read can only be more.
+// Nothing is known of a session that has ended. The ends are read before the offsets: what is committed later than an end was read can only be more.
 func (s *Session) Watermarks(ctx context.Context) (map[string]Watermark, error) {
 	<-s.built
+	if s.ended.Err() != nil {
+		return nil, nil // another session follows
+	}
 	marks := make(map[string]Watermark, len(s.streams))
 	for _, st := range s.streams {
 		topics, err := s.starter.admin.ListTopics(ctx, st.Topics...)
 		if err != nil {
 			return nil, fmt.Errorf("describe topics of %s: %w", st.Name, err)
 		}
+		s.missing(topics)
 		tps, whole := partitionsOf(topics, st.Topics)
 		mark := Watermark{Publish: len(tps) > 0 && s.has(tps[0])}
 		if whole {
@@ -41,6 +45,20 @@ func (s *Session) Watermarks(ctx context.Context) (map[string]Watermark, error) 
 		marks[st.Name] = mark
 	}
 	return marks, nil
+}
+
+// missing notes and tells which topics are not there, or not to be seen. Nobody is given their partitions, so nothing else
+// would show it.
+func (s *Session) missing(topics kadm.TopicDetails) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, detail := range topics {
+		delete(s.absent, topic)
+		if detail.Err != nil {
+			s.absent[topic] = detail.Err
+			s.tellRefused(batch.TopicPartition{Topic: topic, Partition: -1}, detail.Err)
+		}
+	}
 }
 
 // partitionsOf lists the partitions of the topics, in their order; whole is false if a topic is not there.

@@ -17,6 +17,9 @@ import (
 // checkMost and checkLeast bound how often it is looked how far the group has committed: a few requests to Kafka.
 const checkMost, checkLeast = 250 * time.Millisecond, 10 * time.Second
 
+// warnEvery bounds how often a failure that goes on is told of.
+const warnEvery = time.Minute
+
 // publishTimeout bounds one publication: a statement that BigQuery lets wait for hours must not keep the next one back, which
 // says more.
 const publishTimeout = 5 * time.Minute
@@ -38,6 +41,7 @@ type publisher struct {
 	complete map[string]time.Time       // by stream; it never goes back
 
 	published map[string]time.Time // by table, by this process
+	warned    time.Time            // when a failure was last told of
 }
 
 func newPublisher(s *service) *publisher {
@@ -82,7 +86,8 @@ func (p *publisher) run(ctx context.Context) error {
 			return nil
 		}
 		p.metrics.Step("publish", time.Since(start), err)
-		if err != nil {
+		if err != nil && time.Since(p.warned) >= warnEvery {
+			p.warned = time.Now()
 			p.log.Warn("complete_through in the status table not updated; trying again", "err", err, "hint", batch.HintOf(err))
 		}
 	}

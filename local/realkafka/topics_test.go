@@ -76,7 +76,7 @@ func TestTopic_ADeletedOneStopsItsOwnStreamOnly(t *testing.T) {
 // namesTopic says whether a replica's log has told of a topic what to do about it.
 func namesTopic(r *harness.Replica, topic string) bool {
 	for line := range strings.Lines(r.Log.String()) {
-		if strings.Contains(line, "hint=\"topic "+topic+" ") {
+		if strings.Contains(line, "hint=\"topic "+topic+" is not there") {
 			return true
 		}
 	}

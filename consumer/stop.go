@@ -37,15 +37,15 @@ func unreadable(err error) bool {
 // troubled notes why partitions are not consumed, and tells it once for all that have one cause. s.mu is held.
 func (s *Session) troubled(problems map[batch.TopicPartition]error) {
 	type cause struct {
-		hint  string
-		final bool
+		stream, hint string
+		final        bool
 	}
 	first := make(map[cause]batch.TopicPartition)
 	number := make(map[cause]int)
 	paused := make(map[string][]int32)
 	for tp, err := range problems {
 		p := s.partitions[tp]
-		c := cause{s.hint(tp, err), needsPerson(err) || p.held && unreadable(err)}
+		c := cause{p.stream.Name, s.hint(tp, err), needsPerson(err) || p.held && unreadable(err)}
 		p.problem, p.phase = err, pending
 		if c.final {
 			p.phase = stopped
@@ -60,15 +60,15 @@ func (s *Session) troubled(problems map[batch.TopicPartition]error) {
 	s.client.PauseFetchPartitions(paused)
 	now := time.Now()
 	for c, tp := range first {
-		if now.Sub(s.told[c.hint]) < warnEvery {
+		if now.Sub(s.told[c.stream+c.hint]) < warnEvery {
 			continue // it is tried again and again
 		}
-		s.told[c.hint] = now
+		s.told[c.stream+c.hint] = now
 		level, message := slog.LevelWarn, "partitions not taken over yet; trying again"
 		if c.final {
 			level, message = slog.LevelError, "partitions stopped: nothing more is read from them"
 		}
-		s.log.Log(s.ended, level, message, "stream", s.partitions[tp].stream.Name, "partitions", number[c],
+		s.log.Log(s.ended, level, message, "stream", c.stream, "partitions", number[c],
 			"topic", tp.Topic, "partition", tp.Partition, "err", problems[tp], "hint", c.hint)
 	}
 	s.metrics.assigned(s.partitions)

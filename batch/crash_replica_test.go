@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,9 @@ func (w *crashWorld) runReplica(ctx context.Context, n int) {
 		if !Pause(ctx, time.Duration(r.IntN(2000))*time.Millisecond) {
 			return
 		}
+		w.mu.Lock()
+		w.meddle(w.rand("meddle"))
+		w.mu.Unlock()
 		w.runSession(ctx)
 	}
 }
@@ -142,6 +146,7 @@ func (s *crashSession) take(ctx context.Context, added map[TopicPartition]*atomi
 		if err != nil {
 			continue
 		}
+		maps.DeleteFunc(offsets, func(_ TopicPartition, o GroupOffset) bool { return o.Offset < 0 }) // the consumer stops these
 		positions, err := s.driver.Assign(ctx, offsets, func(t TopicPartition) bool { return !added[t].Load() })
 		if err != nil {
 			s.cancel()
@@ -159,7 +164,10 @@ func (s *crashSession) taken(added map[TopicPartition]*atomic.Bool, positions ma
 		pos, ok := positions[t]
 		if NeedsPerson(pos.Err) {
 			s.mu.Lock()
-			s.fail(fmt.Errorf("%s stopped: %w", t, pos.Err))
+			s.stopped[t] = true
+			if len(s.touched) == 0 {
+				s.fail(fmt.Errorf("%s stopped: %w", t, pos.Err))
+			}
 			s.mu.Unlock()
 		}
 		if s.taking[t] == gone && (!ok || pos.Err != nil) {

@@ -29,7 +29,9 @@ type crashWorld struct {
 	owner     map[TopicPartition]*crashMember
 	wish      map[TopicPartition]*crashMember // who is to have it next
 	joined    int
-	faults    int // left to happen
+	faults    int                     // left to happen
+	touched   map[TopicPartition]bool // a person, or a deleted topic, has changed its offset
+	stopped   map[TopicPartition]bool // a person has to decide
 	wrong     error
 }
 
@@ -39,6 +41,7 @@ type crashPlan struct {
 	Rate                                            float64 // of faults, per opportunity
 	Seal                                            float64 // of seals, per turn of the poll loop
 	Job, Call, Turn                                 time.Duration
+	Meddle                                          bool // somebody changes offsets by other means than tidemark's
 }
 
 func newCrashWorld(seed uint64) *crashWorld {
@@ -46,13 +49,14 @@ func newCrashWorld(seed uint64) *crashWorld {
 		seed: seed, streams: map[string]uint64{}, offsets: map[TopicPartition]GroupOffset{}, manifests: map[ID][]byte{},
 		decided: map[ID]*Manifest{}, jobs: map[ID]*crashJob{}, visible: map[ID]int{},
 		owner: map[TopicPartition]*crashMember{}, wish: map[TopicPartition]*crashMember{},
+		touched: map[TopicPartition]bool{}, stopped: map[TopicPartition]bool{},
 	}
 	r := w.rand("plan")
 	w.plan = crashPlan{
 		Partitions: 1 + r.IntN(4), Replicas: 1 + r.IntN(3), Records: 1 + r.IntN(30), MaxChain: 1 + r.IntN(4), Faults: r.IntN(24),
 		Rate: 0.3 * r.Float64(), Seal: 0.05 + 0.6*r.Float64(),
 		Job: time.Duration(r.IntN(2000)) * time.Millisecond, Call: time.Duration(1+r.IntN(100)) * time.Millisecond,
-		Turn: time.Duration(1+r.IntN(200)) * time.Millisecond,
+		Turn: time.Duration(1+r.IntN(200)) * time.Millisecond, Meddle: r.IntN(3) == 0,
 	}
 	w.faults = w.plan.Faults
 	for p := range w.plan.Partitions {
@@ -137,6 +141,24 @@ func (w *crashWorld) rebalance() {
 	}
 }
 
+// meddle does to a partition's offset what Kafka's own tools do while the group is empty, or what deleting a topic does at any
+// time: it is gone, or somewhere else, and what named the batches is wiped out. w.mu is held.
+func (w *crashWorld) meddle(r *rand.Rand) {
+	t := tp(int32(r.IntN(w.plan.Partitions)))
+	if !w.plan.Meddle {
+		return
+	}
+	switch {
+	case r.IntN(2) == 0:
+		w.offsets[t] = GroupOffset{Offset: -1}
+	case len(w.members) == 0:
+		w.offsets[t] = GroupOffset{Offset: r.Int64N(int64(w.plan.Records) + 1)}
+	default:
+		return
+	}
+	w.touched[t] = true
+}
+
 // spend decides whether one of the faults that are left happens now.
 func (w *crashWorld) spend(r *rand.Rand) bool {
 	w.mu.Lock()
@@ -158,9 +180,11 @@ func (w *crashWorld) mishap(m *crashMember, r *rand.Rand) error {
 	if !w.due(r) {
 		return nil
 	}
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0, 1:
 		return errCrash
+	case 6:
+		w.meddle(r)
 	case 2: // the group notices later
 		m.dead = true
 		m.cancel()

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tidemark/batch"
 	"tidemark/local/gcs"
 	"tidemark/local/harness"
 	"tidemark/local/stack"
@@ -168,4 +169,54 @@ func TestStatus_WithEverythingStoppedSaysSo(t *testing.T) {
 // eventOf is the message of event n.
 func eventOf(n int) []byte {
 	return fmt.Appendf(nil, `{"uuid":"0198f0a3-1b2c-7f00-8d11-%012x","event":"e","team_id":2,"distinct_id":"%d","timestamp":"2026-09-01 12:34:56.789","properties":"{}"}`, n, n)
+}
+
+// After an unclean election a partition may end before what is committed of it. That is seen by the leader epoch that was
+// committed along, and nothing that others wrote at these offsets is skipped.
+func TestAssignment_ATruncatedPartitionStops(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(nil)
+	w.produce(500)
+	w.waitExported()
+	r.HandOver()
+	before := w.committed()
+	cut := batch.TopicPartition{Topic: stack.Topic, Partition: 1}
+	w.Kafka.Cluster().ControlKey(kmsg.OffsetForLeaderEpoch.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.Kafka.Cluster().KeepControl()
+		return w.epochsEnd(req.(*kmsg.OffsetForLeaderEpochRequest), before, cut), nil, true
+	})
+	r = w.start(nil)
+	w.eventually("stopped", func() bool { return w.status(r).Stopped == 1 })
+	require.Contains(t, w.status(r).Consumer.Partitions[1].Problem, "truncated below what is committed")
+	w.produce(500)
+	w.eventually("the others go on", func() bool {
+		for tp, end := range w.ends() {
+			if tp != cut && w.committed()[tp].Offset != end {
+				return false
+			}
+		}
+		return true
+	})
+	r.HandOver()
+	require.Equal(t, before[cut].Offset, w.committed()[cut].Offset)
+}
+
+// epochsEnd answers that every leader epoch ends where the group is, but for one partition five records before.
+func (w *world) epochsEnd(req *kmsg.OffsetForLeaderEpochRequest, committed map[batch.TopicPartition]batch.GroupOffset, cut batch.TopicPartition) *kmsg.OffsetForLeaderEpochResponse {
+	resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+	for _, t := range req.Topics {
+		topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		topic.Topic = t.Topic
+		for _, p := range t.Partitions {
+			tp := batch.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			answer := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			answer.Partition, answer.LeaderEpoch, answer.EndOffset = p.Partition, p.LeaderEpoch, committed[tp].Offset
+			if tp == cut {
+				answer.EndOffset -= 5
+			}
+			topic.Partitions = append(topic.Partitions, answer)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -34,9 +33,10 @@ func (d *Driver) takeDecided() (taken []*entry) {
 }
 
 // finish applies one decided batch, however long its destination refuses, and commits it in its turn. It returns an
-// error only when the session has to end.
+// error only when the session has to end. This is the one place that tries again what BigQuery refuses.
 func (d *Driver) finish(ctx context.Context, e *entry) error {
-	for wait := d.cfg.RetryMin; d.stateOf(e) == Prepared; wait = min(2*wait, d.retryMax()) {
+	backoff := Backoff{Min: d.cfg.RetryMin}
+	for d.stateOf(e) == Prepared {
 		healed := d.whenHealed()
 		err := d.step("apply", func() error { return d.applyTables(ctx, e.manifest) })
 		if ctx.Err() != nil {
@@ -49,10 +49,12 @@ func (d *Driver) finish(ctx context.Context, e *entry) error {
 			d.mu.Unlock()
 			break
 		}
+		backoff.Max = d.retryMax(err)
+		wait := max(backoff.Next(), RetryAfter(err))
 		if gone := d.failed(e, err, wait); gone {
 			return nil
 		}
-		rest, cancel := context.WithTimeout(ctx, wait/2+rand.N(wait))
+		rest, cancel := context.WithTimeout(ctx, wait)
 		select {
 		case <-rest.Done():
 		case <-healed:
@@ -65,9 +67,15 @@ func (d *Driver) finish(ctx context.Context, e *entry) error {
 	return d.commitApplied(ctx)
 }
 
+// expectedMax bounds the pause after a failure that is nothing to worry about: merges that exclude each other come again soon.
+const expectedMax = 30 * time.Second
+
 // retryMax bounds the backoff of one batch so that all failing ones together make an attempt per RetryMax: each costs load
 // jobs, of which a table may have 1,500 a day, failed ones included.
-func (d *Driver) retryMax() time.Duration {
+func (d *Driver) retryMax(err error) time.Duration {
+	if Expected(err) {
+		return min(expectedMax, d.cfg.RetryMax)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	failing := 0
@@ -100,14 +108,16 @@ func (d *Driver) applyTables(ctx context.Context, m *Manifest) error {
 	errs := make([]error, len(m.Tables))
 	var g sync.WaitGroup
 	for i := range m.Tables {
-		g.Go(func() { errs[i] = d.applyTable(ctx, m, &m.Tables[i]) })
+		g.Go(func() { errs[i] = ApplyTable(ctx, d.ports.Applier, m, &m.Tables[i]) })
 	}
 	g.Wait()
 	return errors.Join(errs...)
 }
 
-func (d *Driver) applyTable(ctx context.Context, m *Manifest, t *Table) error {
-	rows, err := d.ports.Applier.Apply(ctx, m, t)
+// ApplyTable applies one table of a decided batch and counts: BigQuery's own number of rows must be that of the parts, or it
+// is [ErrMiscount], over which nothing is committed. It is safe to repeat.
+func ApplyTable(ctx context.Context, a Applier, m *Manifest, t *Table) error {
+	rows, err := a.Apply(ctx, m, t)
 	if err != nil {
 		return fmt.Errorf("apply table %s: %w", t.Target, err)
 	}
@@ -130,11 +140,12 @@ func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
 		return gone
 	}
 	d.refresh()
-	args := []any{"batch", e.manifest.ID, "failed_attempts", e.attempts, "retry_in", wait, "err", err}
-	if hint := HintOf(err); hint != "" {
-		args = append(args, "hint", hint)
+	args := []any{"batch", e.manifest.ID, "failed_attempts", e.attempts, "retry_in", wait.Round(time.Millisecond), "err", err}
+	if Expected(err) {
+		d.log.Info("batch gives way to another one and is applied after it", args...)
+		return gone
 	}
-	d.log.Error("batch not applied; later batches wait for it", args...)
+	d.log.Error("batch not applied; later batches of its stream wait for it", append(args, "hint", HintOf(err))...)
 	return gone
 }
 
@@ -211,17 +222,5 @@ func (d *Driver) logCommitted(m *Manifest) {
 	if c := m.Counts; c.Skipped > 0 && c.Skipped == c.Consumed {
 		d.log.Warn("every record of the batch was skipped, since no team of them has a destination; check TIDEMARK_TEAMS",
 			"batch", m.ID, "skipped", c.Skipped)
-	}
-}
-
-// Pause waits; false when ctx ended first.
-func Pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

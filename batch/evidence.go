@@ -1,5 +1,10 @@
 package batch
 
+import "errors"
+
+// ErrVoided means that a person has voided the batch: its series of job IDs is used up, and its records are read again.
+var ErrVoided = errors.New("the batch was voided; stop all replicas, and finish that with `tidemark batches void ID`")
+
 // Evidence is what BigQuery knows of one table of a batch. A table of a batch is applied by one series of job IDs
 // ([ApplyJob]), and nothing is submitted for a batch before it is decided, so any trace of a job proves the decision.
 type Evidence struct {

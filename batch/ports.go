@@ -67,7 +67,7 @@ type ManifestReader interface {
 // Applier makes the rows of one table of a batch visible, exactly once however often and by whomever it is called.
 type Applier interface {
 	// Apply returns once the rows are in the table, and how many BigQuery counted. An error means "not known to be
-	// applied": the caller tries again later.
+	// applied": the caller tries again later, not before [RetryAfter]. [ErrVoided]: it never will be.
 	Apply(ctx context.Context, m *Manifest, t *Table) (rows int64, err error)
 	Witness
 }

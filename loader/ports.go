@@ -22,9 +22,9 @@ type ObjectStore interface {
 
 // Warehouse runs BigQuery load jobs, each at most once with an effect.
 type Warehouse interface {
-	// Load submits the job, or attaches to the attempt that exists, and returns once an attempt is DONE without error.
-	// A further attempt follows only after one was seen DONE with an error. Safe to repeat by any replica.
+	// Load submits the job, or attaches to the attempt that exists, and returns once that is DONE. A further attempt is
+	// made only if the newest one was seen DONE with an error at the start. Safe to repeat by any replica.
 	Load(ctx context.Context, job batch.LoadJob) (batch.JobResult, error)
-	// Find returns the attempt that is DONE without error, if there is one. It submits nothing.
-	Find(ctx context.Context, job batch.JobRef) (batch.JobResult, bool, error)
+	// Look says how far the newest attempt has come. It submits nothing and does not wait.
+	Look(ctx context.Context, job batch.JobRef) (batch.Evidence, error)
 }

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
+
+	"tidemark/batch"
 )
 
 // Bounds of the pause between two attempts, which doubles. A Cloud Storage incident is over in minutes or hours, and
@@ -25,7 +26,8 @@ type request struct {
 // retry repeats attempt until it succeeds, fails for good, or ctx ends. Each attempt gets its own deadline: a
 // connection that hangs must not use up the caller's time. The error names the request once.
 func retry(ctx context.Context, log *slog.Logger, r request, attempt func(context.Context) error) error {
-	for n, wait := 1, retryMin; ; n, wait = n+1, min(2*wait, retryMax) {
+	backoff := batch.Backoff{Min: retryMin, Max: retryMax}
+	for n := 1; ; n++ {
 		err := once(ctx, r.timeout, attempt)
 		switch {
 		case err == nil:
@@ -35,13 +37,9 @@ func retry(ctx context.Context, log *slog.Logger, r request, attempt func(contex
 		case errors.Is(err, ErrNotExist), isPermanent(err):
 			return fmt.Errorf("%s %q: %w", r.op, r.object, err)
 		}
-		pause := wait/2 + rand.N(wait)
+		pause := backoff.Next()
 		log.Warn("cloud storage request is repeated", "op", r.op, "object", r.object, "attempt", n, "retry_in", pause, "err", err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !batch.Pause(ctx, pause) {
 			return fmt.Errorf("%s %q attempt %d: %w", r.op, r.object, n, errors.Join(context.Cause(ctx), err))
 		}
 	}

@@ -16,7 +16,7 @@ var _ batch.Applier = (*Inserter)(nil)
 
 // NewInserter returns an applier for parts in the bucket.
 func NewInserter(bucket string, w Warehouse, log *slog.Logger) *Inserter {
-	return &Inserter{staged{bucket: bucket, warehouse: w, log: log, last: kindInsert, columns: stageColumns, statement: insertStatement,
+	return &Inserter{staged{bucket: bucket, warehouse: w, log: log, columns: stageColumns, statement: insertStatement,
 		query: func(ctx context.Context, _ batch.Target, job batch.QueryJob) (batch.JobResult, error) {
 			return w.Query(ctx, job)
 		}}}
@@ -24,8 +24,8 @@ func NewInserter(bucket string, w Warehouse, log *slog.Logger) *Inserter {
 
 // Apply implements [batch.Applier].
 //
-// An error means that the rows are not known to be in the table; Apply may be called again. Rows that are not accounted
-// for are [batch.ErrMiscount], before the INSERT if the stage has the wrong number.
+// An error means that the rows are not known to be in the table; Apply may be called again. A stage with the wrong number of
+// rows is [batch.ErrMiscount], and nothing is inserted from it.
 func (i *Inserter) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
 	if len(t.Parts) == 0 {
 		return 0, nil
@@ -34,27 +34,10 @@ func (i *Inserter) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table)
 	if err != nil {
 		return 0, fmt.Errorf("insert batch %s: %w", m.ID, err)
 	}
-	if result.Rows != t.Rows() {
-		return result.Rows, fmt.Errorf("insert batch %s: job %s inserted %d rows and the parts have %d: %w", m.ID, result.ID, result.Rows, t.Rows(), batch.ErrMiscount)
-	}
 	return result.Rows, nil
-}
-
-// Applied implements [batch.Applier]: the rows are there if the INSERT succeeded.
-func (i *Inserter) Applied(ctx context.Context, m *batch.Manifest, t *batch.Table) (bool, error) {
-	return i.applied(ctx, m, t)
 }
 
 func insertStatement(s stage) (string, []batch.Param, error) {
 	sql, err := insertSQL(s.table.Target, s.name())
 	return sql, nil, err
-}
-
-// Evidence is to come.
-func (i *Inserter) Evidence(ctx context.Context, mf *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
-	done, err := i.Applied(ctx, mf, t)
-	if done {
-		return batch.Evidence{State: batch.Succeeded}, err
-	}
-	return batch.Evidence{State: batch.NoJob}, err
 }

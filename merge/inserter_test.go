@@ -182,15 +182,10 @@ func TestInserter_MiscountStopsBeforeTheInsert(t *testing.T) {
 		require.ErrorIs(t, err, batch.ErrMiscount)
 		require.ErrorContains(t, err, "loaded 7 rows into the stage and the parts have 8")
 		require.Empty(t, w.tables[target].rows)
-
-		w.jobs[batch.JobOf(m.ID, m.Tables[0].Target, kindInsert).Base] = batch.JobResult{ID: "x-g1", Rows: 3}
-		_, err = w.apply(m)
-		require.ErrorIs(t, err, batch.ErrMiscount)
-		require.ErrorContains(t, err, "inserted 3 rows and the parts have 8")
 	})
 }
 
-func TestInserter_AppliedIsTheInsertAlone(t *testing.T) {
+func TestInserter_EvidenceTellsTheInsertFromTheStage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		m := w.manifest()
@@ -203,20 +198,20 @@ func TestInserter_AppliedIsTheInsertAlone(t *testing.T) {
 		_, err := w.apply(m)
 		require.Error(t, err)
 		effects := len(w.effects)
-		applied, err := w.process().Applied(t.Context(), m, &m.Tables[0])
+		evidence, err := w.process().Evidence(t.Context(), m, &m.Tables[0])
 		require.NoError(t, err)
-		require.False(t, applied, "a loaded stage is not in the table")
+		require.Equal(t, batch.Staged, evidence.State, "a loaded stage is not in the table, and proves the decision")
 		require.Len(t, w.effects, effects)
 
 		w.step = calm
 		_, err = w.apply(m)
 		require.NoError(t, err)
-		applied, err = w.process().Applied(t.Context(), m, &m.Tables[0])
+		evidence, err = w.process().Evidence(t.Context(), m, &m.Tables[0])
 		require.NoError(t, err)
-		require.True(t, applied)
+		require.Equal(t, batch.Succeeded, evidence.State)
 
 		w.step = func(string, func() error) error { return errFault }
-		_, err = w.process().Applied(t.Context(), m, &m.Tables[0])
+		_, err = w.process().Evidence(t.Context(), m, &m.Tables[0])
 		require.ErrorIs(t, err, errFault, "not knowing is not a no")
 	})
 }

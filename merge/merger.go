@@ -36,7 +36,7 @@ var _ batch.Applier = (*Merger)(nil)
 // NewMerger returns an applier for parts in the bucket.
 func NewMerger(bucket string, w Warehouse, status *StatusTable, log *slog.Logger) *Merger {
 	m := &Merger{status: status, sides: make(map[string]bool)}
-	m.staged = staged{bucket: bucket, warehouse: w, log: log, last: kindMerge, columns: changeColumns, statement: mergeStatement, query: m.merge}
+	m.staged = staged{bucket: bucket, warehouse: w, log: log, columns: changeColumns, statement: mergeStatement, query: m.merge}
 	return m
 }
 
@@ -53,11 +53,6 @@ func (m *Merger) Apply(ctx context.Context, mf *batch.Manifest, t *batch.Table) 
 		return 0, fmt.Errorf("merge batch %s: %w", mf.ID, err)
 	}
 	return t.Rows(), nil
-}
-
-// Applied implements [batch.Applier]: the rows are there if the script succeeded.
-func (m *Merger) Applied(ctx context.Context, mf *batch.Manifest, t *batch.Table) (bool, error) {
-	return m.applied(ctx, mf, t)
 }
 
 // merge runs a script in its turn. BigQuery runs two statements at a time that change one table and queues twenty, and
@@ -147,13 +142,4 @@ func (t *turns) take(ctx context.Context, name string) (done func(), err error) 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// Evidence is to come.
-func (m *Merger) Evidence(ctx context.Context, mf *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
-	done, err := m.Applied(ctx, mf, t)
-	if done {
-		return batch.Evidence{State: batch.Succeeded}, err
-	}
-	return batch.Evidence{State: batch.NoJob}, err
 }

@@ -68,7 +68,7 @@ func TestMerger_CrashAtEveryStepMergesOnce(t *testing.T) {
 				rows, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
 				require.NoError(t, err, "%v", w.effects)
 				require.EqualValues(t, 7, rows)
-				require.Contains(t, w.jobs, batch.JobOf(m.ID, m.Tables[0].Target, kindMerge).Base)
+				require.Contains(t, w.jobs, batch.ApplyJob(m, &m.Tables[0]).Base)
 				require.Len(t, w.tables["tidemark_status"].rows, 1)
 			})
 		}
@@ -135,7 +135,7 @@ func TestMerger_WithoutAStatusTableNothingIsMerged(t *testing.T) {
 	require.Empty(t, w.effects)
 }
 
-func TestMerger_AppliedIsTheScriptAlone(t *testing.T) {
+func TestMerger_EvidenceTellsTheScriptFromTheStage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		m := w.persons()
@@ -147,14 +147,14 @@ func TestMerger_AppliedIsTheScriptAlone(t *testing.T) {
 		}
 		_, err := w.merger(refuse).Apply(t.Context(), m, &m.Tables[0])
 		require.ErrorIs(t, err, errFault)
-		applied, err := w.merger(calm).Applied(t.Context(), m, &m.Tables[0])
+		evidence, err := w.merger(calm).Evidence(t.Context(), m, &m.Tables[0])
 		require.NoError(t, err)
-		require.False(t, applied, "a loaded stage is not in the table")
+		require.Equal(t, batch.Staged, evidence.State, "a loaded stage is not in the table, and proves the decision")
 		_, err = w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
 		require.NoError(t, err)
-		applied, err = w.merger(calm).Applied(t.Context(), m, &m.Tables[0])
+		evidence, err = w.merger(calm).Evidence(t.Context(), m, &m.Tables[0])
 		require.NoError(t, err)
-		require.True(t, applied)
+		require.Equal(t, batch.Succeeded, evidence.State)
 	})
 }
 

@@ -16,6 +16,8 @@ type Warehouse interface {
 	// Query runs a statement to its end, once per JobRef, as Load does. An error means that it is not known to have had
 	// its effect.
 	Query(ctx context.Context, job batch.QueryJob) (batch.JobResult, error)
+	// Look says how far the newest attempt has come. It submits nothing and does not wait.
+	Look(ctx context.Context, ref batch.JobRef) (batch.Evidence, error)
 	// Find returns the result of a job that succeeded, and submits nothing. It waits for one that is running.
 	Find(ctx context.Context, ref batch.JobRef) (res batch.JobResult, found bool, err error)
 	Tables

@@ -6,11 +6,9 @@ import (
 	"tidemark/batch"
 )
 
-// The kinds of jobs in job IDs. Changing one would apply batches in flight twice.
+// The kinds of jobs in job IDs, beside [batch.ApplyJob]. Changing one is a breaking change for batches in flight.
 const (
 	kindStage  = "stage"
-	kindInsert = "insert"
-	kindMerge  = "merge"
 	kindRow    = "row"    // of the status table
 	kindSeed   = "seed"   // of the side tables
 	kindStatus = "status" // not of a batch

@@ -29,29 +29,33 @@ type staged struct {
 	warehouse Warehouse
 	log       *slog.Logger
 
-	last      string // kind of the last job
 	columns   func(batch.Target) []batch.Column
 	statement func(stage) (sql string, params []batch.Param, err error)
 	query     func(context.Context, batch.Target, batch.QueryJob) (batch.JobResult, error)
 }
 
-// applied looks whether the last job succeeded.
-func (w *staged) applied(ctx context.Context, m *batch.Manifest, t *batch.Table) (bool, error) {
+// Evidence implements [batch.Witness]. Where there is no last job yet, the load of the first stage proves as much: it, too, is
+// submitted for a batch that is decided.
+func (w *staged) Evidence(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
 	if len(t.Parts) == 0 {
-		return true, nil
+		return batch.Evidence{State: batch.Succeeded}, nil
 	}
-	_, found, err := w.warehouse.Find(ctx, batch.JobOf(m.ID, t.Target, w.last))
-	if err != nil {
-		return false, fmt.Errorf("look for the %s of batch %s: %w", w.last, m.ID, err)
+	e, err := w.warehouse.Look(ctx, batch.ApplyJob(m, t))
+	if err != nil || e.State != batch.NoJob {
+		return e, err
 	}
-	return found, nil
+	load, err := w.warehouse.Look(ctx, stage{m, t, 1, nil}.job())
+	if err == nil && load.State != batch.NoJob {
+		e = batch.Evidence{State: batch.Staged, JobID: load.JobID, Attempts: load.Attempts, Error: load.Error}
+	}
+	return e, err
 }
 
 // apply takes all steps and returns the result of the last job.
 func (w *staged) apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.JobResult, error) {
 	loaded := false // by this very call
 	for n := 1; ; n++ {
-		result, found, err := w.warehouse.Find(ctx, batch.JobOf(m.ID, t.Target, w.last))
+		result, found, err := w.warehouse.Find(ctx, batch.ApplyJob(m, t))
 		if err != nil || found {
 			return result, err
 		}
@@ -105,7 +109,7 @@ func (w *staged) move(ctx context.Context, s stage) (batch.JobResult, error) {
 	if err != nil {
 		return batch.JobResult{}, err
 	}
-	result, err := w.query(ctx, target, batch.QueryJob{JobRef: batch.JobOf(s.manifest.ID, target, w.last), SQL: sql, Params: params, Labels: batch.Labels(s.manifest, s.table)})
+	result, err := w.query(ctx, target, batch.QueryJob{JobRef: batch.ApplyJob(s.manifest, s.table), SQL: sql, Params: params, Labels: batch.Labels(s.manifest, s.table)})
 	if err != nil {
 		return result, err
 	}

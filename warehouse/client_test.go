@@ -58,6 +58,8 @@ func TestMetrics_CountWhatThisReplicaSaw(t *testing.T) {
 		_, err := c.Load(t.Context(), loadJob())
 		require.Error(t, err)
 		_, err = c.Load(t.Context(), loadJob())
+		require.Error(t, err)
+		_, err = c.Load(t.Context(), loadJob())
 		require.NoError(t, err)
 		_, err = c.Query(t.Context(), batch.QueryJob{JobRef: batch.JobRef{Project: "proj", Location: "EU", Base: "q"}, SQL: "INSERT …"})
 		require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/googleapi"
@@ -23,7 +24,15 @@ type Error struct {
 	Permanent bool
 	// Err is the library's error.
 	Err error
+
+	wait time.Duration // before which nothing may be tried again
 }
+
+// RetryAfter is how long BigQuery wants nothing tried again.
+func (e *Error) RetryAfter() time.Duration { return e.wait }
+
+// Expected says that the job gave way to another one, or waits behind others, and is nothing to worry about.
+func (e *Error) Expected() bool { return isConflict(e.Message) || isQueueFull(e.Message) }
 
 // Error names the operation, its subject and BigQuery's reason and text.
 func (e *Error) Error() string {
@@ -99,11 +108,14 @@ func isTransient(reason, message string) bool {
 	case "invalidQuery":
 		return isConflict(message)
 	case "resourcesExceeded":
-		// The queue of a table's UPDATE, DELETE and MERGE statements is full (m-lab/etl-gardener issue 293). With any
-		// other text the query itself is too large.
-		return strings.Contains(message, "Too many DML statements outstanding")
+		return isQueueFull(message) // with any other text the query itself is too large
 	}
 	return false
+}
+
+// isQueueFull says whether the queue of a table's UPDATE, DELETE and MERGE statements is full (m-lab/etl-gardener issue 293).
+func isQueueFull(message string) bool {
+	return strings.Contains(message, "Too many DML statements outstanding")
 }
 
 // isConflict says whether two scripts wanted to change one table at a time, and this is the one that was cancelled

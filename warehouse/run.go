@@ -3,7 +3,6 @@ package warehouse
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -12,9 +11,6 @@ import (
 )
 
 const (
-	// maxAttempts is how many attempts one call makes before it hands the last error to its caller, who shows it and
-	// calls again later. It bounds what a call can use up of the day's quota of load jobs, in which failed ones count.
-	maxAttempts = 4
 	// maxResends is how often one call submits one ID before it gives up with an unknown outcome. The next call submits
 	// the same ID again.
 	maxResends = 4
@@ -23,41 +19,37 @@ const (
 	quotaPause = 10 * time.Minute
 )
 
-// run takes a job to its end by the rule in the package comment.
+// run takes a job one attempt further, by the rule in the package comment: it attaches to the newest attempt, or submits the
+// first one, or the next one where the newest had failed before this call. What fails during the call is its error; trying
+// again is the caller's business, in one place for everything that BigQuery refuses.
 func (c *Client) run(ctx context.Context, j job) (batch.JobResult, error) {
 	a, err := c.start(ctx, j)
 	if err != nil {
 		return batch.JobResult{}, err
 	}
-	for own := 1; ; {
-		before := a.attached && a.done() // failed, if it failed, before this call had a part in it
-		if err := c.wait(ctx, a); err != nil {
-			return batch.JobResult{}, err
-		}
-		failure := a.failure(j.kind)
+	before := a.attached && a.done()
+	if failure := a.failure(j.kind); before && failure != nil {
 		c.metrics.ended(j.kind, a, before, failure)
-		if failure == nil {
-			return a.result(), nil
-		}
-		if !before && (failure.Permanent || own == maxAttempts) {
+		if failure.wait > 0 { // counted from its end, so that a process that restarts in a loop waits, too
 			return batch.JobResult{}, failure
-		}
-		if !before {
-			own++
-		}
-		wait := pauseAfter(failure, own, a.ended(), time.Now())
-		level := slog.LevelWarn
-		if isConflict(failure.Message) {
-			level = slog.LevelInfo // where several replicas merge one table, one commits at a time and the others come next
-		}
-		c.log.Log(ctx, level, "job failed; next attempt follows", "job_id", a.id, "attempt", a.n, "retry_in", wait, "err", failure)
-		if err := pause(ctx, wait); err != nil {
-			return batch.JobResult{}, err
 		}
 		if a, err = c.submit(ctx, j, a.n+1); err != nil {
 			return batch.JobResult{}, err
 		}
+		before = false
 	}
+	if err := c.wait(ctx, a); err != nil {
+		return batch.JobResult{}, err
+	}
+	failure := a.failure(j.kind)
+	c.metrics.ended(j.kind, a, before, failure)
+	switch {
+	case failure != nil:
+		return batch.JobResult{}, failure
+	case a.voided():
+		return batch.JobResult{}, fmt.Errorf("%s job %s: %w", j.kind, a.id, batch.ErrVoided)
+	}
+	return a.result(), nil
 }
 
 // start returns the job's last attempt, which it submits if there is none. The first attempt is submitted without asking
@@ -73,6 +65,7 @@ func (c *Client) start(ctx context.Context, j job) (*attempt, error) {
 // submit makes attempt n exist: submits it or attaches to the one that another call or process submitted.
 func (c *Client) submit(ctx context.Context, j job, n int) (*attempt, error) {
 	id := bigquery.JobIDConfig{JobID: attemptID(j.JobRef, n), Location: j.Location, ProjectID: j.Project}
+	backoff := batch.Backoff{Min: time.Second, Max: 16 * time.Second}
 	for resends := 0; ; resends++ {
 		var inserted *bigquery.Job
 		err := c.call(ctx, func(ctx context.Context) (err error) {
@@ -93,7 +86,7 @@ func (c *Client) submit(ctx context.Context, j job, n int) (*attempt, error) {
 			return nil, classify("submit "+j.kind+" job", id.JobID, err)
 		}
 		c.log.Warn("outcome of a job's submission is unknown; the same ID is submitted again", "job_id", id.JobID, "err", err)
-		if err := pause(ctx, backoff(time.Second, resends, 16*time.Second)); err != nil {
+		if err := pause(ctx, backoff.Next()); err != nil {
 			return nil, err
 		}
 	}
@@ -110,26 +103,4 @@ func (c *Client) attach(ctx context.Context, ref batch.JobRef, n int) (*attempt,
 	}
 	a.attached = true
 	return a, nil
-}
-
-// pauseAfter says how long to wait before the attempt that follows a failed one. It counts from the end of the failed
-// attempt, as BigQuery reports it, so that a process that finds an old failure does not wait, and one that restarts in
-// a loop does.
-func pauseAfter(failure *Error, own int, ended, now time.Time) time.Duration {
-	if failure.Permanent {
-		return 0 // the caller of an earlier call has been told, and calls again after its own pause
-	}
-	full := backoff(2*time.Second, own-2, time.Minute)
-	if failure.Reason == reasonQuota {
-		full = quotaPause
-	}
-	return max(0, min(full, full-now.Sub(ended)))
-}
-
-// backoff doubles from first, n times, up to longest.
-func backoff(first time.Duration, n int, longest time.Duration) time.Duration {
-	for ; n > 0 && first < longest; n-- {
-		first *= 2
-	}
-	return min(first, longest)
 }

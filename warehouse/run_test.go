@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -132,39 +133,62 @@ func TestLoad_AttachesToJobThatRunsElsewhere(t *testing.T) {
 	})
 }
 
-func TestLoad_TransientFailureIsFollowedByTheNextAttempt(t *testing.T) {
+// One call makes one attempt; the caller has the pauses. A failure that BigQuery calls passing is no other in that.
+func TestLoad_AFailureIsReturnedAndTheNextCallMakesTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBigQuery(t)
 		b.failUpTo(2, plan{looks: 2, reason: "backendError", message: "Error encountered during execution. Retrying may solve the problem."})
-		start := time.Now()
+		for i := 1; i <= 2; i++ {
+			_, err := b.client().Load(t.Context(), loadJob())
+			require.ErrorContains(t, err, fmt.Sprintf("tidemark_b_load-g%d: backendError", i))
+			require.False(t, isPermanent(err))
+			require.Zero(t, batch.RetryAfter(err))
+			require.False(t, batch.Expected(err))
+			require.Len(t, b.jobs, i)
+		}
 		res, err := b.client().Load(t.Context(), loadJob())
 		require.NoError(t, err)
 		require.Equal(t, "tidemark_b_load-g3", res.ID)
 		require.Equal(t, 3, res.Attempt)
-		require.GreaterOrEqual(t, time.Since(start), 6*time.Second)
 	})
 }
 
+// BigQuery asks for minutes after a quota is used up, and it is the failed job's end that they count from, not this process's
+// start.
 func TestLoad_QuotaIsWaitedForInMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBigQuery(t)
 		b.failUpTo(1, plan{reason: "quotaExceeded", message: "Quota exceeded: Your table exceeded quota for imports or query appends per table."})
-		start := time.Now()
+		for _, left := range []time.Duration{quotaPause, quotaPause - 4*time.Minute} {
+			_, err := b.client().Load(t.Context(), loadJob())
+			require.Error(t, err)
+			require.InDelta(t, left.Seconds(), batch.RetryAfter(err).Seconds(), 5)
+			require.Len(t, b.jobs, 1)
+			require.True(t, batch.Pause(t.Context(), 4*time.Minute))
+		}
+		require.True(t, batch.Pause(t.Context(), quotaPause-8*time.Minute))
 		_, err := b.client().Load(t.Context(), loadJob())
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, time.Since(start), quotaPause)
+		require.Len(t, b.jobs, 2)
 	})
 }
 
-func TestLoad_AttemptsOfOneCallAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBigQuery(t)
-		b.failUpTo(100, plan{reason: "jobInternalError", message: "internal"})
-		_, err := b.client().Load(t.Context(), loadJob())
-		require.ErrorContains(t, err, "tidemark_b_load-g4: jobInternalError")
-		require.False(t, isPermanent(err))
-		require.Len(t, b.jobs, maxAttempts)
-	})
+// Merges that exclude each other are nothing to worry about, and are told from what is.
+func TestQuery_OneThatGivesWayIsExpectedToFail(t *testing.T) {
+	for message, expected := range map[string]bool{
+		"Transaction is aborted due to concurrent update against table proj:ds.tidemark_status.":                       true,
+		"Resources exceeded during query execution: Too many DML statements outstanding against table proj:ds.persons": true,
+		"Syntax error": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBigQuery(t)
+			b.plans["tidemark_b_apply-g1"] = plan{reason: "invalidQuery", message: message}
+			_, err := b.client().Query(t.Context(), batch.QueryJob{JobRef: batch.JobRef{Project: "proj", Location: "EU", Base: "tidemark_b_apply"}, SQL: "MERGE …"})
+			require.Error(t, err)
+			require.Equal(t, expected, batch.Expected(fmt.Errorf("apply: %w", err)), message)
+			require.False(t, batch.Expected(errors.Join(err, &Error{Message: "denied"})))
+		})
+	}
 }
 
 // The number of the next attempt comes from BigQuery: each call here is made by a process that knows nothing.
@@ -196,18 +220,74 @@ func TestLoad_RacingProcessesMakeOneSuccessfulAttempt(t *testing.T) {
 		for i := range 4 {
 			c := b.client()
 			g.Go(func() error {
-				if err := pause(t.Context(), time.Duration(i)*700*time.Millisecond); err != nil {
-					return err
+				for wait := time.Duration(i) * 700 * time.Millisecond; pause(t.Context(), wait) == nil; wait = time.Second {
+					res, err := c.Load(t.Context(), loadJob())
+					if err == nil && res.Attempt != 3 {
+						return fmt.Errorf("attempt %d", res.Attempt)
+					}
+					if err == nil {
+						break
+					}
 				}
-				res, err := c.Load(t.Context(), loadJob())
-				if err == nil && res.Attempt != 3 {
-					err = fmt.Errorf("attempt %d", res.Attempt)
-				}
-				return err
+				return nil
 			})
 		}
 		require.NoError(t, g.Wait())
 		require.Len(t, b.jobs, 3)
+	})
+}
+
+// A series that is voided cannot be run any more, by whomever, and one that was run cannot be voided.
+func TestVoid_UsesUpTheSeriesUnlessItHasHadItsEffect(t *testing.T) {
+	ref := loadJob().JobRef
+	synctest.Test(t, func(t *testing.T) {
+		b := newBigQuery(t)
+		b.failUpTo(1, plan{reason: "accessDenied", message: "denied"})
+		_, err := b.client().Load(t.Context(), loadJob())
+		require.Error(t, err)
+		for range 2 { // it is safe to repeat
+			e, err := b.client().Void(t.Context(), ref)
+			require.NoError(t, err)
+			require.Equal(t, batch.Evidence{State: batch.Voided, JobID: "tidemark_b_load-g2", Attempts: 2}, e)
+		}
+		_, err = b.client().Load(t.Context(), loadJob())
+		require.ErrorIs(t, err, batch.ErrVoided)
+		_, _, err = b.client().Find(t.Context(), ref)
+		require.ErrorIs(t, err, batch.ErrVoided)
+		require.Len(t, b.jobs, 2)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		b := newBigQuery(t)
+		_, err := b.client().Load(t.Context(), loadJob())
+		require.NoError(t, err)
+		e, err := b.client().Void(t.Context(), ref)
+		require.NoError(t, err)
+		require.Equal(t, batch.Evidence{State: batch.Succeeded, JobID: "tidemark_b_load-g1", Attempts: 1, Rows: 7}, e)
+		require.Len(t, b.jobs, 1)
+	})
+}
+
+// Looking does not wait, and says how far a job has come.
+func TestLook_SaysHowFarTheNewestAttemptHasCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBigQuery(t)
+		look := func() batch.Evidence {
+			e, err := b.client().Look(t.Context(), loadJob().JobRef)
+			require.NoError(t, err)
+			return e
+		}
+		require.Equal(t, batch.NoJob, look().State)
+		b.failUpTo(1, plan{reason: "accessDenied", message: "denied"})
+		_, err := b.client().Load(t.Context(), loadJob())
+		require.Error(t, err)
+		require.Equal(t, batch.Failed, look().State)
+		require.Contains(t, look().Error, "denied")
+		b.plans["tidemark_b_load-g2"] = plan{looks: 1000}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = b.client().Load(ctx, loadJob())
+		require.Error(t, err)
+		require.Equal(t, batch.Evidence{State: batch.Running, JobID: "tidemark_b_load-g2", Attempts: 2}, look())
 	})
 }
 

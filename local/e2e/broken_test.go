@@ -17,7 +17,7 @@ import (
 func TestPersons_ABrokenTableDoesNotHoldUpEvents(t *testing.T) {
 	for name, damage := range map[string]func(*world) (mend func()){
 		"merge refused": func(w *world) func() {
-			return w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, mergeJob), Count: -1,
+			return w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, applyJob), Count: -1,
 				Fault: bigquery.JobFault{Reason: "accessDenied", Message: "Access Denied: injected"}}).Remove
 		},
 		"stage refused": func(w *world) func() {

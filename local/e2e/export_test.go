@@ -171,7 +171,7 @@ func TestLoad_SurvivesWhateverBigQueryDoes(t *testing.T) {
 	for _, json := range []bool{false, true} {
 		t.Run(fmt.Sprintf("JSON columns %v", json), func(t *testing.T) {
 			w := newWorld(t, withPersons, func(c *stack.Config) { c.JSON = json })
-			w.faults.OnJob(bigquery.JobRule{When: jobOf("", mergeJob), Fault: bigquery.JobFault{Reason: "backendError"}})
+			w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, applyJob), Fault: bigquery.JobFault{Reason: "backendError"}})
 			w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{Reason: "backendError"}})
 			w.faults.OnJob(bigquery.JobRule{Kind: "load", Skip: 1, Fault: bigquery.JobFault{Pending: 700 * time.Millisecond, Running: 300 * time.Millisecond}})
 			w.faults.OnRequest(bigquery.RequestRule{Op: "jobs.insert", Phase: bigquery.After, Skip: 1, Fault: bigquery.Fault{Drop: true}})

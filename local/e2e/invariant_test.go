@@ -111,8 +111,8 @@ func TestLoad_AnotherReplicaContinuesTheAttempts(t *testing.T) {
 	w.waitExported()
 	r.HandOver()
 	w.requireExact()
-	require.Equal(t, 1, w.jobs("_load-g1"))
-	require.Equal(t, 1, w.jobs("_load-g3"))
+	require.Equal(t, 1, w.jobs("_apply-g1"))
+	require.Equal(t, 1, w.jobs("_apply-g3"))
 }
 
 // jobs counts the jobs whose ID contains the text.

@@ -20,7 +20,7 @@ func TestMerge_ReplicasAtTheSameInstantDoubleNoKey(t *testing.T) {
 	const replicas = 3
 	w := newWorld(t, withPersons, func(c *stack.Config) { c.Partitions = 6 })
 	release := make(chan struct{})
-	w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, mergeJob), Count: -1, Fault: bigquery.JobFault{HoldRunning: release}})
+	w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, applyJob), Count: -1, Fault: bigquery.JobFault{HoldRunning: release}})
 	running := make([]*harness.Replica, replicas)
 	for i := range running {
 		running[i] = w.start(nil)
@@ -37,7 +37,7 @@ func TestMerge_ReplicasAtTheSameInstantDoubleNoKey(t *testing.T) {
 	}
 	w.requireExact()
 	for base := range lost {
-		require.Equal(t, 1, w.jobs(base+mergeJob+"2"), "%s is run again under the next number", base)
+		require.Equal(t, 1, w.jobs(base+hashOf(stack.PersonsTable)+applyJob+"2"), "%s is run again under the next number", base)
 	}
 }
 
@@ -52,7 +52,7 @@ func (w *world) cancelled() map[string]bool {
 			return found
 		}
 		require.NoError(w, err)
-		base, _, merge := strings.Cut(j.ID(), mergeJob)
+		base, _, merge := strings.Cut(j.ID(), hashOf(stack.PersonsTable)+applyJob)
 		if s := j.LastStatus(); merge && s.Done() && s.Err() != nil {
 			require.ErrorContains(w, s.Err(), "due to concurrent update")
 			found[base] = true

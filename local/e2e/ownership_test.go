@@ -76,7 +76,7 @@ func TestOwnership_OffsetsNeverGoBack(t *testing.T) {
 func TestStage_ThatExpiredIsReplaced(t *testing.T) {
 	w := newWorld(t, withPersons, func(c *stack.Config) { c.JSON = true })
 	var refused []*bigquery.Rule
-	for table, kind := range map[string]string{stack.Table: insertJob, stack.PersonsTable: mergeJob} {
+	for table, kind := range map[string]string{stack.Table: applyJob, stack.PersonsTable: applyJob} {
 		refused = append(refused, w.faults.OnJob(bigquery.JobRule{When: jobOf(table, kind), Count: -1, Fault: bigquery.JobFault{Reason: "accessDenied"}}))
 	}
 	r := w.start(nil)

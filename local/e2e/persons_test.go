@@ -52,7 +52,7 @@ func (w *world) requireMergedOnce() {
 			break
 		}
 		require.NoError(w, err)
-		base, _, merge := strings.Cut(j.ID(), mergeJob)
+		base, _, merge := strings.Cut(j.ID(), hashOf(stack.PersonsTable)+applyJob)
 		if !merge {
 			continue
 		}
@@ -87,10 +87,8 @@ func (w *world) awaitJob(ctx context.Context, id string) {
 
 // What tells the kinds of jobs apart in their IDs.
 const (
-	loadJob   = "_load-g"
+	applyJob  = "_apply-g"
 	stageJob  = "_stage-g"
-	insertJob = "_insert-g"
-	mergeJob  = "_merge-g"
 	rowJob    = "_row_"    // makes a row of the status table
 	seedJob   = "_seed_"   // tells the side tables what the table knows
 	statusJob = "_status_" // publishes

@@ -53,15 +53,15 @@ func eventPoints() []point {
 		{"manifest", lost, false, warm, upload("tidemark/batches/", true)},
 		{"prepare", "before", false, warm, offsetCommit(preparing, true)},
 		{"prepare", "after", false, warm, offsetCommit(preparing, false)},
-		{"events: load job submitted", "before", false, warm, job("jobs.insert", bigquery.Before, stack.Table, loadJob)},
-		{"events: load job submitted", lost, false, warm, job("jobs.insert", bigquery.After, stack.Table, loadJob)},
-		{"events: load job", "running", false, warm, running(stack.Table, loadJob)},
+		{"events: load job submitted", "before", false, warm, job("jobs.insert", bigquery.Before, stack.Table, applyJob)},
+		{"events: load job submitted", lost, false, warm, job("jobs.insert", bigquery.After, stack.Table, applyJob)},
+		{"events: load job", "running", false, warm, running(stack.Table, applyJob)},
 		{"events: load job polled", "before", false, warm, polled(bigquery.Before)},
 		{"events: load job polled", lost, false, warm, polled(bigquery.After)},
 		{"events: stage table created", "before", true, warm, stage("tables.insert", bigquery.Before)},
 		{"events: stage table created", lost, true, warm, stage("tables.insert", bigquery.After)},
 		{"events: stage load job", "running", true, warm, running(stack.Table, stageJob)},
-		{"events: INSERT job", "running", true, warm, running(stack.Table, insertJob)},
+		{"events: INSERT job", "running", true, warm, running(stack.Table, applyJob)},
 		{"events: stage table dropped", "before", true, warm, stage("tables.delete", bigquery.Before)},
 		{"events: stage table dropped", lost, true, warm, stage("tables.delete", bigquery.After)},
 	}
@@ -91,11 +91,11 @@ func personPoints() []point {
 		{"persons: side tables seeded", "before", false, cold, submitted(bigquery.Before, seedJob)},
 		{"persons: side tables seeded", lost, false, cold, submitted(bigquery.After, seedJob)},
 		{"persons: side tables seeded", "running", false, cold, running(stack.PersonsTable, seedJob)},
-		{"persons: merge script submitted", "before", false, warm, submitted(bigquery.Before, mergeJob)},
-		{"persons: merge script submitted", lost, false, warm, submitted(bigquery.After, mergeJob)},
-		{"persons: merge script", "running", false, warm, running(stack.PersonsTable, mergeJob)},
+		{"persons: merge script submitted", "before", false, warm, submitted(bigquery.Before, applyJob)},
+		{"persons: merge script submitted", lost, false, warm, submitted(bigquery.After, applyJob)},
+		{"persons: merge script", "running", false, warm, running(stack.PersonsTable, applyJob)},
 		{"persons: merge script", "done, not seen", false, warm, mergeDone},
-		{"persons: merge script", "running", true, warm, running(stack.PersonsTable, mergeJob)},
+		{"persons: merge script", "running", true, warm, running(stack.PersonsTable, applyJob)},
 		{"persons: stage table dropped", "before", false, warm, stage("tables.delete", bigquery.Before)},
 		{"persons: stage table dropped", lost, false, warm, stage("tables.delete", bigquery.After)},
 		{"commit", "before", false, warm, offsetCommit(finishing, true)},
@@ -134,8 +134,8 @@ func running(of, kind string) func(*world) <-chan struct{} {
 // polled holds a look at a load job that takes long enough to be polled.
 func polled(phase bigquery.Phase) func(*world) <-chan struct{} {
 	return func(w *world) <-chan struct{} {
-		w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.Table, loadJob), Fault: bigquery.JobFault{Running: time.Second}})
-		return job("jobs.get", phase, stack.Table, loadJob)(w)
+		w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.Table, applyJob), Fault: bigquery.JobFault{Running: time.Second}})
+		return job("jobs.get", phase, stack.Table, applyJob)(w)
 	}
 }
 
@@ -143,9 +143,9 @@ func polled(phase bigquery.Phase) func(*world) <-chan struct{} {
 // look before is for one that another replica has made.
 func mergeDone(w *world) <-chan struct{} {
 	id, reached := make(chan string, 1), make(chan struct{})
-	w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, mergeJob), Fault: bigquery.JobFault{Running: time.Second}})
+	w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, applyJob), Fault: bigquery.JobFault{Running: time.Second}})
 	held := w.faults.OnRequest(bigquery.RequestRule{Op: "jobs.get", Skip: 1, Fault: bigquery.Fault{Hold: w.dead}, When: func(c bigquery.Call) bool {
-		if !isJob(c.JobID, stack.PersonsTable, mergeJob) {
+		if !isJob(c.JobID, stack.PersonsTable, applyJob) {
 			return false
 		}
 		select {

@@ -36,8 +36,8 @@ func TestStatus_PromisesOnlyWhatIsThere(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	p := &promise{world: w, client: client, through: make(map[string]time.Time)}
-	w.faults.OnJob(bigquery.JobRule{When: jobOf("", mergeJob), Count: -1, Fault: bigquery.JobFault{Running: 300 * time.Millisecond}})
-	w.faults.OnJob(bigquery.JobRule{When: jobOf("", loadJob), Count: -1, Fault: bigquery.JobFault{Running: 100 * time.Millisecond}})
+	w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.PersonsTable, applyJob), Count: -1, Fault: bigquery.JobFault{Running: 300 * time.Millisecond}})
+	w.faults.OnJob(bigquery.JobRule{When: jobOf(stack.Table, applyJob), Count: -1, Fault: bigquery.JobFault{Running: 100 * time.Millisecond}})
 	r := rand.New(rand.NewPCG(w.seed, 1))
 	a, b := w.start(nil), w.startProcess(nil)
 	p.produceFor(r, 2*time.Second)

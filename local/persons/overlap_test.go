@@ -70,8 +70,7 @@ func (p *people) overlap(edit func(string) string, one, two *batch.Manifest, can
 	apply := func(m *batch.Manifest) <-chan error {
 		merger, done := p.replica(edit), make(chan error, 1)
 		go func() {
-			_, err := merger.Apply(p.Context(), m, &m.Tables[0])
-			done <- err
+			done <- applyAll(p.Context(), merger, []*batch.Manifest{m})
 		}()
 		return done
 	}
@@ -95,7 +94,7 @@ func (p *people) overlap(edit func(string) string, one, two *batch.Manifest, can
 
 // mergeID is the job's ID.
 func mergeID(m *batch.Manifest, attempt int) string {
-	return fmt.Sprintf("%s-g%d", batch.JobOf(m.ID, m.Tables[0].Target, "merge").Base, attempt)
+	return fmt.Sprintf("%s-g%d", batch.ApplyJob(m, &m.Tables[0]).Base, attempt)
 }
 
 // Three replicas merge at the same time, each its share of the batches in any order: at the end the table is the fold.
@@ -108,7 +107,7 @@ func TestMerge_ReplicasAtTheSameTimeAreTheFold(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 3))
 				p := newWorld(t, func(c *bigquery.Config) { c.Running = 200 * time.Millisecond }).people(variant{deletes: deletes, json: seed%2 == 0})
 				again := p.faults.OnJob(bigquery.JobRule{Count: -1, When: func(c bigquery.JobCall) bool {
-					return strings.Contains(c.JobID, "_merge-g") && !strings.HasSuffix(c.JobID, "-g1")
+					return strings.Contains(c.JobID, "_apply-g") && !strings.HasSuffix(c.JobID, "-g1")
 				}})
 				lanes := denseLanes(r, 600)
 				shares := make([][]*batch.Manifest, 3)
@@ -139,6 +138,7 @@ func TestMerge_ReplicasAtTheSameTimeAreTheFold(t *testing.T) {
 // applyAll merges batches; what gives up is tried again, as production does.
 func applyAll(ctx context.Context, replica *merge.Merger, share []*batch.Manifest) error {
 	for _, m := range share {
+		backoff := batch.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
 		for {
 			rows, err := replica.Apply(ctx, m, &m.Tables[0])
 			if err == nil && rows != m.Tables[0].Rows() {
@@ -147,7 +147,7 @@ func applyAll(ctx context.Context, replica *merge.Merger, share []*batch.Manifes
 			if err == nil {
 				break
 			}
-			if ctx.Err() != nil || !strings.Contains(err.Error(), "due to concurrent update") {
+			if !batch.Expected(err) || !batch.Pause(ctx, backoff.Next()) {
 				return err
 			}
 		}

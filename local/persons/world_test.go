@@ -108,7 +108,7 @@ type editor struct {
 }
 
 func (e editor) Query(ctx context.Context, job batch.QueryJob) (batch.JobResult, error) {
-	if strings.HasSuffix(job.Base, "_merge") {
+	if strings.HasSuffix(job.Base, "_apply") {
 		job.SQL = e.edit(job.SQL)
 	}
 	return e.Warehouse.Query(ctx, job)

@@ -78,7 +78,7 @@ func TestTakeOver_AfterSIGKILL(t *testing.T) {
 		return w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{Running: patience / 45}}).Hit()
 	}
 	mergeRuns := func(w *world) <-chan struct{} {
-		return w.faults.OnJob(bigquery.JobRule{When: func(c bigquery.JobCall) bool { return strings.Contains(c.JobID, "_merge-g") },
+		return w.faults.OnJob(bigquery.JobRule{When: func(c bigquery.JobCall) bool { return c.Kind == "query" && strings.Contains(c.JobID, "_apply-g") },
 			Fault: bigquery.JobFault{Running: patience / 45}}).Hit()
 	}
 	replyLost := func(object string) func(*world) <-chan struct{} {

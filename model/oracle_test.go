@@ -52,7 +52,8 @@ func oracle(message []byte, e *Event) error {
 	return nil
 }
 
-// oracleObject returns the members of a JSON object as JSON text.
+// oracleObject returns the members of a JSON object as JSON text, of several with
+// one name the first.
 func oracleObject(text []byte) (members map[string]jsontext.Value, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
@@ -70,7 +71,9 @@ func oracleObject(text []byte) (members map[string]jsontext.Value, ok bool) {
 			return nil, false
 		}
 		end := d.InputOffset()
-		members[key] = text[end-int64(len(v)) : end]
+		if _, known := members[key]; !known { // of several the first counts
+			members[key] = text[end-int64(len(v)) : end]
+		}
 	}
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
 		return nil, false

@@ -65,7 +65,7 @@ func TestDecodeChange_RejectsSayWhatIsWantedAndNoValues(t *testing.T) {
 		kind          changeKind
 		members, want string
 	}{
-		{personKind(), `"secret":"hunter2"x`, "not_json: message is not one JSON object: fault at byte 75 of 77"},
+		{personKind(), `"secret":"hunter2"x`, "not_json: message is not one JSON object: fault at byte 19 of 77"},
 		{personKind(), `"team_id":"hunter2"`, "no_team: team_id is no such text; want a positive integer"},
 		{personKind(), `"id":"hunter2"`, "bad_uuid: id is no such text; want 36 characters of a UUID"},
 		{personKind(), `"version":"hunter2"`, "bad_version: version is no such text" + integer},

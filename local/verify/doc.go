@@ -15,7 +15,8 @@
 //     refused.
 //
 // Acceptable is a JSON object of at most MaxBytes with a positive integer
-// team_id (also as a string), a UUID of 36 characters and a readable timestamp.
+// team_id (also as a string), a UUID of 36 characters and a readable timestamp. Of
+// members with one name the first counts, in a message and in a document.
 //
 // Documents (properties and the like) in STRING columns are compared as text, in
 // JSON columns as parsed documents with numbers as BigQuery keeps them. In one

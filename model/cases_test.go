@@ -51,7 +51,13 @@ func producerCases() []messageCase {
 		{name: "largest team", message: strings.Replace(with(""), `"team_id":2`, `"team_id":9223372036854775807`, 1), check: func(e *Event) { e.TeamID = 1<<63 - 1 }},
 		{name: "bad created_at", message: with(`"created_at":"yesterday"`), check: func(*Event) {}},
 		{name: "created_at as number", message: with(`"created_at":1788266096`), check: func(*Event) {}},
-		{name: "upper-case uuid", message: strings.ReplaceAll(with(""), testUUID, strings.ToUpper(testUUID)), check: func(e *Event) { e.UUIDText = []byte(strings.ToUpper(testUUID)) }},
+		{name: "upper-case uuid", message: strings.ReplaceAll(with(""), testUUID, strings.ToUpper(testUUID)), check: func(*Event) {}},
+		{name: "mixed-case uuid with an escape", message: with(`"uuid":"\u0030198F0a3-1b2c-7f00-8D11-5a0d2f4e6c77"`), check: func(*Event) {}},
+		{name: "upper-case person_id", message: with(`"person_id":"` + strings.ToUpper(testPersonID) + `"`), check: person(testPersonID)},
+		{name: "mixed-case uuid and person_id", message: with(`"uuid":"0198f0a3-1b2c-7f00-8d11-5a0d2f4e6C77","person_id":"0198F0a2-9d00-7c31-8f7e-1d2c3b4a5968"`), check: person(testPersonID)},
+		{name: "person_id that is no UUID keeps its case", message: with(`"person_id":"0198F0A2-9D00-7C31-8F7E-1D2C3B4A596G"`), check: person("0198F0A2-9D00-7C31-8F7E-1D2C3B4A596G")},
+		{name: "person_id that is short keeps its case", message: with(`"person_id":"ABCDEF"`), check: person("ABCDEF")},
+		{name: "distinct_id that is a UUID keeps its case", message: with(`"distinct_id":"` + strings.ToUpper(testUUID) + `"`), check: func(e *Event) { e.DistinctID = []byte(strings.ToUpper(testUUID)) }},
 		{name: "RFC 3339", message: strings.Replace(with(""), "2026-09-01 12:34:56.789", "2026-09-01T14:34:56.789+02:00", 1), check: func(*Event) {}},
 		{name: "members of unknown names", message: with(`"group0_properties":"{}","a":[1,{"b":[]},"\ud83d"],"c":{},"d":-0.5e+7,"TEAM_ID":3,"Event":"no"`), check: func(*Event) {}},
 		{name: "white space", message: " \t\r\n" + strings.NewReplacer(":2,", " : 2 , ", "{", "{ ", "}", " }").Replace(with("")) + "\n", check: func(*Event) {}},
@@ -107,6 +113,7 @@ func same(name, text string, more ...func(*Event)) messageCase {
 
 func unloadable(docs Documents) func(*Event) { return func(e *Event) { e.Unloadable = docs } }
 func ip(text string) func(*Event)            { return func(e *Event) { e.IP = []byte(text) } }
+func person(id string) func(*Event)          { return func(e *Event) { e.PersonID = []byte(id) } }
 func set(text string) func(*Event)           { return func(e *Event) { e.Set = []byte(text) } }
 
 // documentCases are about properties as a document.

@@ -15,8 +15,9 @@ type Decoder struct {
 	// quotes is the part of index that belongs to the string decoded last, nil if
 	// there is none for it.
 	quotes []uint32
-	// person is the lower-case text of a change's person id.
-	person [36]byte
+	// uuid and person are the texts of an event's uuid and of a person's that came in
+	// upper case.
+	uuid, person [36]byte
 }
 
 // NewDecoder returns a decoder that rejects messages of more than maxBytes; zero
@@ -59,14 +60,15 @@ func (d *Decoder) prepare(value []byte) {
 //
 // A null is like a missing member. Where text is wanted and a number, boolean,
 // array or object is found, its JSON text is taken, as ClickHouse does.
-// Properties and person_properties that are empty are NULL.
+// Properties and person_properties that are empty are NULL. UUIDs may come in either
+// case and are in lower case in e, a person_id only if it is a UUID.
 func (d *Decoder) Decode(value []byte, e *Event) error {
 	*e = Event{}
 	to := sink{event: e}
 	if err := d.decode(value, &to); err != nil {
 		return err
 	}
-	return to.finish(e)
+	return d.finishEvent(&to.head, e)
 }
 
 // sink is what the members of a message are put into: documents into the event or

@@ -74,7 +74,7 @@ func TestDecode_RejectsQuoteNoValues(t *testing.T) {
 
 func TestDecode_DoesNotAllocate(t *testing.T) {
 	messages := records(1, 50, 2600)
-	messages = append(messages, []byte(nodeEvent), []byte(with(`"event":"\ud83d\n","properties":{"a":[1.5e3]}`)))
+	messages = append(messages, []byte(nodeEvent), []byte(`{"uuid":"`+strings.ToUpper(testUUID)+`","person_id":"`+strings.ToUpper(testPersonID)+`",`+with("")[1:]), []byte(with(`"event":"\ud83d\n","properties":{"a":[1.5e3]}`)))
 	d := NewDecoder(1 << 20)
 	var e Event
 	decode := func() {

@@ -27,7 +27,7 @@ const (
 type Event struct {
 	TeamID   int64    // positive
 	UUID     [16]byte // for telling duplicates
-	UUIDText []byte   // the uuid as received, in either case
+	UUIDText []byte   // in lower case, 36 characters
 
 	Event, DistinctID            []byte // never nil
 	Properties, Set, SetOnce, IP []byte

@@ -144,8 +144,8 @@ func (d *Decoder) document(v *value) (doc document, ok bool) {
 	return document{text: text, unloadable: !fine, mend: d.doc.mend}, true
 }
 
-// finish turns the head into fields of e.
-func (h *head) finish(e *Event) error {
+// finishEvent turns the head into fields of e.
+func (d *Decoder) finishEvent(h *head, e *Event) error {
 	var ok bool
 	if e.TeamID, ok = teamID(h.team); !ok {
 		return h.team.reject(ReasonTeam, "team_id", "a positive integer")
@@ -153,7 +153,7 @@ func (h *head) finish(e *Event) error {
 	if h.uuid.kind != '"' || !parseUUID(h.uuid.text, &e.UUID) {
 		return h.uuid.reject(ReasonUUID, "uuid", "36 characters of a UUID")
 	}
-	e.UUIDText = h.uuid.text
+	e.UUIDText = lowerUUID(h.uuid.text, &d.uuid)
 	if h.timestamp.kind == '"' {
 		e.Timestamp, ok = parseTimestamp(h.timestamp.text)
 	} else {
@@ -167,7 +167,8 @@ func (h *head) finish(e *Event) error {
 	}
 	e.HistoricalMigration = truth(h.historical)
 	e.Event, e.DistinctID = notNull(h.event.content()), notNull(h.distinctID.content())
-	e.ElementsChain, e.PersonID, e.PersonMode = h.elementsChain.content(), h.personID.content(), h.personMode.content()
+	e.ElementsChain, e.PersonMode = h.elementsChain.content(), h.personMode.content()
+	e.PersonID = lowerIfUUID(h.personID.content(), &d.person)
 	return nil
 }
 

@@ -42,6 +42,9 @@ func oracle(message []byte, e *Event) error {
 	}
 	e.Event, e.DistinctID = orEmpty(oracleText(fields["event"])), orEmpty(oracleText(fields["distinct_id"]))
 	e.ElementsChain, e.PersonID, e.PersonMode = oracleText(fields["elements_chain"]), oracleText(fields["person_id"]), oracleText(fields["person_mode"])
+	if person, _, ok := oracleUUID(fields["person_id"]); ok {
+		e.PersonID = person
+	}
 	historical := string(oracleText(fields["historical_migration"]))
 	e.HistoricalMigration = historical == "true" || historical == "1"
 	oracleProperties(orNull(oracleText(fields["properties"])), e)
@@ -120,7 +123,7 @@ func oracleUUID(v jsontext.Value) (text []byte, id [16]byte, ok bool) {
 	}
 	b, err := hex.DecodeString(strings.ReplaceAll(string(text), "-", ""))
 	copy(id[:], b)
-	return text, id, err == nil
+	return bytes.ToLower(text), id, err == nil
 }
 
 func oracleTimestamp(v jsontext.Value) (int64, bool) {

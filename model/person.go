@@ -103,10 +103,7 @@ func (d *Decoder) finishChange(h *head, c *Change, reason Reason, name string) e
 	if h.uuid.kind != '"' || !parseUUID(h.uuid.text, &id) {
 		return h.uuid.reject(reason, name, "36 characters of a UUID")
 	}
-	for i, digit := range h.uuid.text {
-		d.person[i] = digit | 0x20 // digits and dashes have that bit already
-	}
-	c.PersonID = d.person[:]
+	c.PersonID = lowerUUID(h.uuid.text, &d.person)
 	if c.Version, ok = version(h.version); !ok {
 		return h.version.reject(ReasonVersion, "version", "an integer from 0 to 9223372036854775807")
 	}

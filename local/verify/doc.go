@@ -10,7 +10,8 @@
 //   - no (topic, partition, offset) is in the table twice;
 //   - every acceptable message has a row at its offset, unless another row has
 //     its team and UUID (repeats inside one batch are dropped);
-//   - a row's values are those of the message at its offset;
+//   - a row's values are those of the message at its offset, and UUIDs are in lower
+//     case, in whatever case they came;
 //   - no row is without its message, and none is of a message that had to be
 //     refused.
 //
@@ -42,7 +43,7 @@
 // Acceptable is a JSON object with a positive integer team_id (also as a string),
 // a person's UUID of 36 characters, no version or one from 0 to the largest INT64,
 // and in the topic of distinct IDs one that is not empty. Texts that are no JSON
-// strings are their JSON. Rows and mappings are matched by UUID, hence in any case.
+// strings are their JSON. Messages are matched by UUID, hence in any case; rows have it in lower case.
 // A created_at that cannot be read is NULL, a flag that is missing false. Memory is
 // what the table holds.
 package verify

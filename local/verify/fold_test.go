@@ -96,6 +96,15 @@ func TestFold_EveryColumnIsCompared(t *testing.T) {
 	}
 }
 
+func TestFold_UUIDsInUpperCaseDiffer(t *testing.T) {
+	tp, c := newTopic(t, 30), columns(t, bigquery.StringFieldType)
+	rows := tp.rows(t, c, true)
+	rows[3].Values = slices.Clone(rows[3].Values)
+	at := slices.Index(c.Names(), "uuid")
+	rows[3].Values[at] = strings.ToUpper(rows[3].Values[at].(string))
+	require.Equal(t, int64(1), tp.compare(c, rows, nil).Different)
+}
+
 func TestFold_SwappedRowsDiffer(t *testing.T) {
 	tp, c := newTopic(t, 100), columns(t, bigquery.StringFieldType)
 	rows := tp.rows(t, c, true)

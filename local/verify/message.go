@@ -58,6 +58,9 @@ func (c Columns) fill(out *cells, m members) {
 		text, ok := m.text(col.name())
 		out[col] = cell{text: text, null: !ok}
 	}
+	if person, err := uuid.Parse(out[colPersonID].text); err == nil && len(out[colPersonID].text) == 36 {
+		out[colPersonID].text = person.String()
+	}
 	created, ok := m.time("created_at")
 	if out[colCreatedAt] = micros(created); !ok {
 		out[colCreatedAt] = cell{null: true}

@@ -69,6 +69,15 @@ func TestDecode_ExtractsValues(t *testing.T) {
 	}, got)
 }
 
+func TestDecode_UUIDsHaveOneForm(t *testing.T) {
+	upper := strings.ToUpper(id)
+	for person, want := range map[string]string{upper: id, id: id, "{" + upper + "}": "{" + upper + "}", upper[1:]: upper[1:]} {
+		_, got, err := Columns{}.decode([]byte(`{"uuid":"`+upper+`","team_id":2,"timestamp":"2026-09-01 12:34:56","person_id":"`+person+`","distinct_id":"`+upper+`"}`), time.Time{}, 1000)
+		require.NoError(t, err)
+		require.Equal(t, []string{id, want, upper}, []string{got[colUUID].text, got[colPersonID].text, got[colDistinctID].text})
+	}
+}
+
 func TestDecode_OfSeveralMembersWithOneNameTheFirstCounts(t *testing.T) {
 	const rest = `"uuid":"` + id + `","team_id":2,"timestamp":"2026-09-01 12:34:56"}`
 	const value = `{"event":"a","\u0065vent":"b","distinct_id":null,"distinct_id":"d","properties":"{\"$ip\":\"1\",\"\\u0024ip\":\"2\",\"$set\":1,\"$set\":2,\"$set_once\":null,\"$set_once\":3}","properties":"[",` + rest

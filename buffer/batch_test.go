@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -199,24 +198,6 @@ func TestBatch_RejectsAreKeptByteForByte(t *testing.T) {
 		{"reason": "too_large", "topic": "events", "partition": "1", "offset": "8", "timestamp": at, "value": string(large.Value)},
 		{"reason": "empty", "topic": "events", "partition": "1", "offset": "9", "timestamp": at},
 	}, rows))
-	require.Equal(t, 1.0, testutil.ToFloat64(f.metrics.rejected.WithLabelValues("too_large")))
-}
-
-// A byte that is no UTF-8 becomes three, and $set stands beside the properties: 8 MB become 48.
-func TestBatch_ARowThatBigQueryRefusesIsARejectHoweverShortItsMessage(t *testing.T) {
-	cfg := testConfig()
-	cfg.MaxRecordSize = 16 << 20
-	f := start(t, cfg, &fakeParts{})
-	b := f.batch(columns())
-	e := makeEvent(1, 1, 1)
-	e.properties = `{"$set":{"a":"here"}}`
-	grown := record(1, bytes.Replace(e.value(), []byte("here"), bytes.Repeat([]byte{0xff}, 8_000_000), 1))
-	require.NoError(t, b.Append(t.Context(), [][]*kgo.Record{{record(0, makeEvent(1, 0, 1).value()), grown}}))
-	contents, err := b.Finish(t.Context())
-	require.NoError(t, err)
-	check(t, contents)
-	require.EqualValues(t, 1, contents.Counts.Rejected)
-	require.EqualValues(t, 1, contents.Tables[0].Rows())
 	require.Equal(t, 1.0, testutil.ToFloat64(f.metrics.rejected.WithLabelValues("too_large")))
 }
 

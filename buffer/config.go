@@ -28,7 +28,7 @@ const (
 	minPartSize Size = 1 << 20
 	// maxRecordSize is less than BigQuery's 50 MB for a Parquet row
 	// (https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet, 2026-09), because $set and $set_once
-	// stand in columns of their own next to the properties.
+	// stand in columns of their own next to the properties. Rows that are too long all the same are rejects, see maxRowBytes.
 	maxRecordSize Size = 24 << 20
 )
 

@@ -62,7 +62,7 @@ func (t *team) append(e *model.Event, src *model.Source) outcome {
 			return duplicate
 		}
 	}
-	if t.reserve(int64(e.Size())) {
+	if t.ready() {
 		t.appender = model.NewEventAppender(t.rows.builder, b.events.Columns)
 	}
 	withheld := t.appender.Append(e, src, b.ingestedAt)

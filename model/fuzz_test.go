@@ -156,7 +156,9 @@ func FuzzLoadable(f *testing.F) {
 			t.Skip("the oracle gives up at a depth of 10,000")
 		}
 		before := bytes.Clone(doc)
+		require.Len(t, appendQuoted(nil, doc), quotedSize(doc))
 		got := AppendLoadable(nil, doc)
+		require.Len(t, got, loadableSize(doc))
 		require.Equal(t, before, doc, "the document was written to")
 		require.Equal(t, string(got), string(AppendLoadable(nil, got)), "mended twice")
 

@@ -132,14 +132,3 @@ func TestDecodeChange_KeepsTheUUIDOfTheMessage(t *testing.T) {
 	require.Equal(t, testPersonID, string(c.PersonID))
 	require.Contains(t, string(value), message, "the message was written to")
 }
-
-func TestChange_SizeCountsColumnValues(t *testing.T) {
-	var small, person, mapping Change
-	d := NewDecoder(0)
-	require.NoError(t, d.DecodePerson([]byte(withPerson("")), &small))
-	require.NoError(t, d.DecodePerson([]byte(withPerson(`"properties":"{\"a\":1}"`)), &person))
-	require.NoError(t, d.DecodeMapping([]byte(withMapping("")), &mapping))
-	require.Equal(t, 26+len(testPersonID), small.Size())
-	require.Equal(t, small.Size()+len(`{"a":1}`), person.Size())
-	require.Equal(t, small.Size()+len("user-42"), mapping.Size())
-}

@@ -3,8 +3,10 @@ package buffer
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -18,13 +20,13 @@ import (
 // script is a random sequence of records and what they should become.
 type script struct {
 	polls    [][][]*kgo.Record
-	rows     map[string]string // team/uuid -> event name
+	rows     map[string]bool   // by team, uuid, event, distinct id and day
 	rejected map[string]string // partition/offset -> value
 	counts   batch.Counts
 }
 
 func randomScript(r *rand.Rand) *script {
-	s := &script{rows: map[string]string{}, rejected: map[string]string{}}
+	s := &script{rows: map[string]bool{}, rejected: map[string]string{}}
 	offsets := make([]int, 4)
 	for range 4 + r.IntN(6) {
 		var poll [][]*kgo.Record
@@ -58,12 +60,13 @@ func (s *script) value(r *rand.Rand, partition, offset int) []byte {
 		s.rejected[fmt.Sprintf("%d/%d", partition, offset)] = string(value)
 		return value
 	}
-	e.name = fmt.Sprintf("event-%d-%x", e.team, e.uuid[8:]) // the same for duplicates: any of them may win
-	key := fmt.Sprintf("%d/%s", e.team, uuidText(e.uuid))
-	if _, ok := s.rows[key]; ok {
+	e.name, e.distinctID = fmt.Sprintf("event-%d", r.IntN(4)/3), fmt.Sprintf("person-%d", r.IntN(4)/3)
+	e.at = e.at.AddDate(0, 0, r.IntN(4)/3)
+	key := fmt.Sprintf("%d/%s/%s/%s/%s", e.team, uuidText(e.uuid), e.name, e.distinctID, e.at.Format(time.DateOnly))
+	if s.rows[key] {
 		s.counts.Duplicates++
 	}
-	s.rows[key] = e.name
+	s.rows[key] = true
 	return e.value()
 }
 
@@ -83,15 +86,15 @@ func TestBatch_EverythingAppendedIsInExactlyOnePart(t *testing.T) {
 		check(t, contents)
 		require.Empty(t, cmp.Diff(s.counts, contents.Counts))
 
-		rows := map[string]string{}
+		rows := map[string]bool{}
 		for _, p := range contents.Tables[0].Parts {
 			for _, row := range f.parts.read(t, p) {
-				key := row["team_id"] + "/" + row["uuid"]
-				require.Empty(t, rows[key], "twice")
+				key := strings.Join([]string{row["team_id"], row["uuid"], row["event"], row["distinct_id"], row["timestamp"][:len(time.DateOnly)]}, "/")
+				require.False(t, rows[key], "twice")
 				if p.Team != 0 { // several teams
 					require.Equal(t, fmt.Sprint(p.Team), row["team_id"])
 				}
-				rows[key] = row["event"]
+				rows[key] = true
 			}
 		}
 		require.Empty(t, cmp.Diff(s.rows, rows))

@@ -9,7 +9,8 @@
 //
 //   - no (topic, partition, offset) is in the table twice;
 //   - every acceptable message has a row at its offset, unless another row has
-//     its team and UUID (repeats inside one batch are dropped);
+//     the same event: team, UTC day of the timestamp, event, distinct ID and UUID
+//     (repeats inside one batch are dropped);
 //   - a row's values are those of the message at its offset, and UUIDs are in lower
 //     case, in whatever case they came;
 //   - no row is without its message, and none is of a message that had to be
@@ -25,7 +26,7 @@
 // refuse: an escaped lone surrogate equals U+FFFD, and a raw control character
 // inside a string equals its escape.
 //
-// Values are compared by SHA-256, so that memory is 64 bytes per message. BigQuery
+// Values are compared by SHA-256, so that memory is 68 bytes per message. BigQuery
 // makes the hash of a row, over the texts of all columns that are checked, and
 // only rows whose hash is not the message's are read, to compare what they mean.
 // Tables with JSON columns are read whole.

@@ -160,6 +160,8 @@ func TestBatch_DuplicatesOfATeamAreDropped(t *testing.T) {
 			check(t, contents)
 			require.Equal(t, c.want, contents.Counts)
 			require.Equal(t, c.rows, contents.Tables[0].Rows())
+			require.Equal(t, float64(c.want.Duplicates), testutil.ToFloat64(f.metrics.duplicates))
+			require.Zero(t, testutil.ToFloat64(f.metrics.superseded))
 		})
 	}
 }

@@ -125,7 +125,7 @@ type Part struct {
 // Counts accounts for every record of the batch.
 type Counts struct {
 	Consumed   int64 `json:"consumed"`
-	Duplicates int64 `json:"duplicates"` // same team and uuid earlier in the batch; dropped
+	Duplicates int64 `json:"duplicates"` // the same event earlier in the batch; dropped
 	Superseded int64 `json:"superseded"` // of merged models: the batch has the key in this or a later version; dropped
 	Skipped    int64 `json:"skipped"`    // of teams without a destination
 	Rejected   int64 `json:"rejected"`   // not decodable; in the rejects part

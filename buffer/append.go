@@ -17,8 +17,9 @@ import (
 const chunkRecords = 256
 
 // maxRowBytes is less than BigQuery's 50 MB for a Parquet row. A message that is short enough may become a longer row:
-// $set stands in a column of its own next to the properties, and a byte that is no UTF-8 becomes three. A batch with a
-// row that cannot be loaded could never be applied.
+// $set stands in a column of its own next to the properties, a byte that is no UTF-8 becomes three, and a slash of the
+// elements two. So what is measured are the bytes to be written. A batch with a row that cannot be loaded could never be
+// applied.
 const maxRowBytes = 45_000_000
 
 // worker decodes on one goroutine at a time.
@@ -104,11 +105,11 @@ func (b *Batch) takeEvent(w *worker, r *kgo.Record) {
 		c.Skipped++
 		return
 	}
-	if size := e.Size() + len(e.ElementsChain); size > maxRowBytes { // elements is the chain again, quoted
+	w.source = model.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMicro()}
+	if size, exceeds := e.RowExceeds(maxRowBytes, b.events.Columns, &w.source); exceeds {
 		b.reject(c, r, model.ReasonTooLarge, fmt.Sprintf("row has %d bytes; want at most %d", size, maxRowBytes))
 		return
 	}
-	w.source = model.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMicro()}
 	switch t.append(e, &w.source) {
 	case nulled:
 		c.Nulled++

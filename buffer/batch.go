@@ -114,7 +114,7 @@ func (b *Batch) Full() bool {
 	return false
 }
 
-// crowds says that the seen uuids of the open batches leave too little memory for rows, and that this batch has at
+// crowds says that the seen events of the open batches leave too little memory for rows, and that this batch has at
 // least its share of them: one that was opened while the full one waits to be finished must not be sealed at once, too.
 func (b *Batch) crowds(open int) bool {
 	return b.buffer.budget.crowded() && b.fixed.Load()*int64(open) >= b.buffer.budget.fixed.Load()

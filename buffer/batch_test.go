@@ -1,11 +1,12 @@
 package buffer
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -19,13 +20,13 @@ import (
 // script is a random sequence of records and what they should become.
 type script struct {
 	polls    [][][]*kgo.Record
-	rows     map[string]string // team/uuid -> event name
+	rows     map[string]bool   // by team, uuid, event, distinct id and day
 	rejected map[string]string // partition/offset -> value
 	counts   batch.Counts
 }
 
 func randomScript(r *rand.Rand) *script {
-	s := &script{rows: map[string]string{}, rejected: map[string]string{}}
+	s := &script{rows: map[string]bool{}, rejected: map[string]string{}}
 	offsets := make([]int, 4)
 	for range 4 + r.IntN(6) {
 		var poll [][]*kgo.Record
@@ -59,12 +60,13 @@ func (s *script) value(r *rand.Rand, partition, offset int) []byte {
 		s.rejected[fmt.Sprintf("%d/%d", partition, offset)] = string(value)
 		return value
 	}
-	e.name = fmt.Sprintf("event-%d-%x", e.team, e.uuid[8:]) // the same for duplicates: any of them may win
-	key := fmt.Sprintf("%d/%s", e.team, uuidText(e.uuid))
-	if _, ok := s.rows[key]; ok {
+	e.name, e.distinctID = fmt.Sprintf("event-%d", r.IntN(4)/3), fmt.Sprintf("person-%d", r.IntN(4)/3)
+	e.at = e.at.AddDate(0, 0, r.IntN(4)/3)
+	key := fmt.Sprintf("%d/%s/%s/%s/%s", e.team, uuidText(e.uuid), e.name, e.distinctID, e.at.Format(time.DateOnly))
+	if s.rows[key] {
 		s.counts.Duplicates++
 	}
-	s.rows[key] = e.name
+	s.rows[key] = true
 	return e.value()
 }
 
@@ -84,15 +86,15 @@ func TestBatch_EverythingAppendedIsInExactlyOnePart(t *testing.T) {
 		check(t, contents)
 		require.Empty(t, cmp.Diff(s.counts, contents.Counts))
 
-		rows := map[string]string{}
+		rows := map[string]bool{}
 		for _, p := range contents.Tables[0].Parts {
 			for _, row := range f.parts.read(t, p) {
-				key := row["team_id"] + "/" + row["uuid"]
-				require.Empty(t, rows[key], "twice")
+				key := strings.Join([]string{row["team_id"], row["uuid"], row["event"], row["distinct_id"], row["timestamp"][:len(time.DateOnly)]}, "/")
+				require.False(t, rows[key], "twice")
 				if p.Team != 0 { // several teams
 					require.Equal(t, fmt.Sprint(p.Team), row["team_id"])
 				}
-				rows[key] = row["event"]
+				rows[key] = true
 			}
 		}
 		require.Empty(t, cmp.Diff(s.rows, rows))
@@ -158,6 +160,8 @@ func TestBatch_DuplicatesOfATeamAreDropped(t *testing.T) {
 			check(t, contents)
 			require.Equal(t, c.want, contents.Counts)
 			require.Equal(t, c.rows, contents.Tables[0].Rows())
+			require.Equal(t, float64(c.want.Duplicates), testutil.ToFloat64(f.metrics.duplicates))
+			require.Zero(t, testutil.ToFloat64(f.metrics.superseded))
 		})
 	}
 }
@@ -199,24 +203,6 @@ func TestBatch_RejectsAreKeptByteForByte(t *testing.T) {
 		{"reason": "too_large", "topic": "events", "partition": "1", "offset": "8", "timestamp": at, "value": string(large.Value)},
 		{"reason": "empty", "topic": "events", "partition": "1", "offset": "9", "timestamp": at},
 	}, rows))
-	require.Equal(t, 1.0, testutil.ToFloat64(f.metrics.rejected.WithLabelValues("too_large")))
-}
-
-// A byte that is no UTF-8 becomes three, and $set stands beside the properties: 8 MB become 48.
-func TestBatch_ARowThatBigQueryRefusesIsARejectHoweverShortItsMessage(t *testing.T) {
-	cfg := testConfig()
-	cfg.MaxRecordSize = 16 << 20
-	f := start(t, cfg, &fakeParts{})
-	b := f.batch(columns())
-	e := makeEvent(1, 1, 1)
-	e.properties = `{"$set":{"a":"here"}}`
-	grown := record(1, bytes.Replace(e.value(), []byte("here"), bytes.Repeat([]byte{0xff}, 8_000_000), 1))
-	require.NoError(t, b.Append(t.Context(), [][]*kgo.Record{{record(0, makeEvent(1, 0, 1).value()), grown}}))
-	contents, err := b.Finish(t.Context())
-	require.NoError(t, err)
-	check(t, contents)
-	require.EqualValues(t, 1, contents.Counts.Rejected)
-	require.EqualValues(t, 1, contents.Tables[0].Rows())
 	require.Equal(t, 1.0, testutil.ToFloat64(f.metrics.rejected.WithLabelValues("too_large")))
 }
 

@@ -30,7 +30,7 @@ func production(n, teams int) (work [][]*kgo.Record, bytes int64) {
 	zipf := rand.NewZipf(r, 1.1, 1, uint64(teams-1))
 	work = make([][]*kgo.Record, 8)
 	for i := range n {
-		e := event{team: int64(1 + zipf.Uint64()), name: "$pageview", at: makeEvent(0, i, 0).at}
+		e := event{team: int64(1 + zipf.Uint64()), name: "$pageview", distinctID: fmt.Sprintf("%032x", r.Uint64()), at: makeEvent(0, i, 0).at}
 		for k := range e.uuid {
 			e.uuid[k] = byte(r.Uint32())
 		}
@@ -106,17 +106,17 @@ func freshen(work [][]*kgo.Record) {
 	}
 }
 
-func BenchmarkUUIDSet(b *testing.B) {
+func BenchmarkIdentitySet(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
-	ids := make([]uuid, 1<<20)
+	ids := make([]identity, 1<<20)
 	for i := range ids {
 		ids[i] = randomUUID(r)
 	}
-	var s uuidSet
+	var s identitySet
 	i := 0
 	for b.Loop() {
 		if i%len(ids) == 0 {
-			s = uuidSet{}
+			s = identitySet{}
 		}
 		s.add(&ids[i%len(ids)])
 		i++

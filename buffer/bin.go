@@ -29,13 +29,13 @@ type bin struct {
 	pour  func() // makes the rows if they are held in another form; nil otherwise
 }
 
-// reserve makes room for a row of size bytes; fresh says that the builder is a new one. n.mu is held.
-func (n *bin) reserve(size int64) (fresh bool) {
-	if n.rows == nil {
-		n.rows, fresh = newRows(&n.batch.buffer.budget, n.sheet.schema), true
+// ready makes sure that there is a builder for a row; fresh says that it is a new one. n.mu is held.
+func (n *bin) ready() (fresh bool) {
+	if n.rows != nil {
+		return false
 	}
-	n.rows.reserve(size)
-	return fresh
+	n.rows = newRows(&n.batch.buffer.budget, n.sheet.schema)
+	return true
 }
 
 // appended is called after the row was appended. n.mu is held.

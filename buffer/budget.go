@@ -10,7 +10,7 @@ type budget struct {
 	limit int64
 	held  atomic.Int64 // everything
 	live  atomic.Int64 // of it, rows that can still be handed over
-	fixed atomic.Int64 // of it, what only the end of its batch frees: seen uuids, teams
+	fixed atomic.Int64 // of it, what only the end of its batch frees: seen events, teams
 }
 
 // short says that rows should be handed over: what nobody is freeing yet has reached three quarters of the budget. The

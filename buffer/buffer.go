@@ -36,6 +36,8 @@ type Buffer struct {
 	relief  sync.Mutex    // held by the one goroutine that hands over because memory is short
 	rejects *arrow.Schema
 
+	identities *identities // of events
+
 	mu   sync.Mutex
 	open []*Batch // neither finished nor discarded
 }
@@ -46,6 +48,7 @@ func New(cfg Config, parts PartWriter, metrics *Metrics, workers int) *Buffer {
 	b := &Buffer{
 		cfg: cfg, parts: parts, metrics: metrics, budget: budget{limit: int64(cfg.Memory)},
 		workers: make(chan *worker, workers), stopped: make(chan struct{}), rejects: rejectSchema(),
+		identities: newIdentities(),
 	}
 	for range workers {
 		b.workers <- &worker{decoder: model.NewDecoder(int(cfg.MaxRecordSize))}

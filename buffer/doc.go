@@ -8,7 +8,7 @@
 // # Memory
 //
 // The [Buffer] counts what it really holds: the allocations of all builders and records (at their capacity), the sets
-// of seen uuids, and encoded parts until they are stored. Rows are handed over at three quarters of the budget, so that
+// of seen events, and encoded parts until they are stored. Rows are handed over at three quarters of the budget, so that
 // encoding and uploading overlap with consuming; at the whole budget [Buffer.Wait] blocks. Handing over and encoding
 // never wait for memory, so waiting always ends, unless nothing is left to hand over: then a batch is [Batch.Full].
 // [Batch.Append] does not wait either (a rebalance may be waiting for it); what one call adds comes on top.

@@ -44,7 +44,7 @@ func (b *Batch) seal() {
 	b.buffer.wake()
 }
 
-// handOverTails makes parts of all rows that are left, a bounded number of them, and frees the seen uuids.
+// handOverTails makes parts of all rows that are left, a bounded number of them, and frees the seen events.
 func (b *Batch) handOverTails() {
 	all := b.teams.clear()
 	slices.SortFunc(all, func(x, y *team) int { return cmp.Compare(x.team, y.team) })

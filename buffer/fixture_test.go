@@ -172,6 +172,7 @@ type event struct {
 	team       int64
 	uuid       [16]byte
 	name       string
+	distinctID string
 	properties string
 	at         time.Time
 }
@@ -181,8 +182,8 @@ func (e event) value() []byte {
 	if err != nil {
 		panic(err)
 	}
-	return fmt.Appendf(nil, `{"uuid":%q,"event":%q,"properties":%s,"timestamp":%q,"team_id":%d,"distinct_id":"d","elements_chain":"","created_at":%[4]q}`,
-		uuidText(e.uuid), e.name, properties, e.at.Format("2006-01-02 15:04:05.000000"), e.team)
+	return fmt.Appendf(nil, `{"uuid":%q,"event":%q,"properties":%s,"timestamp":%q,"team_id":%d,"distinct_id":%q,"elements_chain":"","created_at":%[4]q}`,
+		uuidText(e.uuid), e.name, properties, e.at.Format("2006-01-02 15:04:05.000000"), e.team, e.distinctID)
 }
 
 func uuidText(u [16]byte) string {
@@ -197,7 +198,7 @@ func numbered(n int) (u [16]byte) {
 // makeEvent returns an event with properties of about size bytes.
 func makeEvent(team int64, n, size int) event {
 	return event{
-		team: team, uuid: numbered(n), name: "pageview",
+		team: team, uuid: numbered(n), name: "pageview", distinctID: "d",
 		properties: fmt.Sprintf(`{"n":%d,"pad":%q}`, n, strings.Repeat("x", size)),
 		at:         time.Date(2026, 9, 30, 11, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond),
 	}

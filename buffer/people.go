@@ -33,7 +33,7 @@ func (b *Batch) takeChange(w *worker, r *kgo.Record) {
 		c.Skipped++
 		return
 	}
-	if size := w.change.Size(); size > maxRowBytes {
+	if size := w.change.Size(b.persons.json); size > maxRowBytes {
 		b.reject(c, r, model.ReasonTooLarge, fmt.Sprintf("row has %d bytes; want at most %d", size, maxRowBytes))
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -65,6 +66,7 @@ func TestBatch_KeepsTheLatestVersionOfEveryKey(t *testing.T) {
 	require.NoError(t, err)
 	check(t, contents)
 	require.Equal(t, batch.Counts{Consumed: 12, Superseded: 4, Skipped: 1, Rejected: 2}, contents.Counts)
+	require.Equal(t, 4.0, testutil.ToFloat64(f.metrics.superseded))
 	require.Len(t, contents.Tables, 2)
 	require.Nil(t, contents.Tables[0].Keys, "events are not merged")
 	persons := contents.Tables[1]

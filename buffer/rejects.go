@@ -25,9 +25,6 @@ func rejectSchema() *arrow.Schema {
 	}, nil)
 }
 
-// rejectFixed is what a reject takes beside its key and value, roughly.
-const rejectFixed = 100
-
 // rejects collects messages byte for byte.
 type rejects struct{ bin }
 
@@ -38,7 +35,7 @@ func (r *rejects) append(rec *kgo.Record, reason model.Reason, detail string) {
 	if r.batch.discarded.Load() {
 		return
 	}
-	r.reserve(int64(rejectFixed + len(detail) + len(rec.Key) + len(rec.Value)))
+	r.ready()
 	b := r.rows.builder
 	b.Column(0).AppendString(string(reason))
 	b.Column(1).AppendString(detail)

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// chunkBytes is the size at which a record is cut from its builder. Builders grow by doubling and copying, so small
+	// chunkBytes is the size from which on a record is cut from its builder. Builders grow by doubling and copying, so small
 	// records are cheaper to build than large ones; below 256 KB the cutting itself costs 30 %.
 	chunkBytes = 1 << 20
 	// columnBytes is what a column takes beside its values.
@@ -20,28 +20,30 @@ type rows struct {
 	builder *model.Builder
 	records []arrow.Record
 	count   int64 // rows in all
-	size    int64 // their column values in bytes
+	size    int64 // their column values in bytes, as they were written
 	open    int64 // of size, in the builder
 }
 
 func newRows(b *budget, schema *arrow.Schema) *rows {
 	r := &rows{mem: account{budget: b}, builder: model.NewBuilder(schema)}
-	r.appended()
+	r.account()
 	return r
 }
 
-// reserve is called before a row of size bytes is appended to the builder.
-func (r *rows) reserve(size int64) {
-	if r.open > 0 && r.open+size > chunkBytes {
+// appended is called after a row was appended to the builder.
+func (r *rows) appended() {
+	size := r.builder.Size()
+	r.count++
+	r.size += size - r.open
+	r.open = size
+	if r.open >= chunkBytes {
 		r.cut()
 	}
-	r.count++
-	r.size += size
-	r.open += size
+	r.account()
 }
 
-// appended is called after the row was appended, and counts the memory.
-func (r *rows) appended() { r.mem.set(r.builder.Bytes() + int64(r.builder.Columns())*columnBytes) }
+// account counts the memory.
+func (r *rows) account() { r.mem.set(r.builder.Bytes() + int64(r.builder.Columns())*columnBytes) }
 
 // cut moves the builder's rows into a record.
 func (r *rows) cut() {

@@ -6,7 +6,7 @@ import (
 	"tidemark/model"
 )
 
-// teamBytes is what a team takes beside its rows and uuids: the struct and its place in the map.
+// teamBytes is what a team takes beside its rows and seen events: the struct and its place in the map.
 const teamBytes = 700
 
 // team collects the rows of one team in one batch: of events in the bin, of persons in people.
@@ -14,7 +14,7 @@ type team struct {
 	bin
 	people   versions
 	appender *model.EventAppender // writes to bin.rows
-	seen     uuidSet
+	seen     identitySet
 	day      int64 // of the row before
 	anyDay   bool  // day is set
 }
@@ -41,9 +41,13 @@ const (
 
 // append adds an event's row unless it is a duplicate.
 func (t *team) append(e *model.Event, src *model.Source) outcome {
+	b := t.batch
+	var id identity
+	if b.deduplicate {
+		id = b.buffer.identities.of(e)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b := t.batch
 	if b.discarded.Load() {
 		return dropped
 	}
@@ -54,7 +58,7 @@ func (t *team) append(e *model.Event, src *model.Source) outcome {
 		t.day, t.anyDay = day, true
 	}
 	if b.deduplicate {
-		fresh, grown := t.seen.add(&e.UUID)
+		fresh, grown := t.seen.add(&id)
 		if grown > 0 {
 			b.fix(grown)
 		}
@@ -62,7 +66,7 @@ func (t *team) append(e *model.Event, src *model.Source) outcome {
 			return duplicate
 		}
 	}
-	if t.reserve(int64(e.Size())) {
+	if t.ready() {
 		t.appender = model.NewEventAppender(t.rows.builder, b.events.Columns)
 	}
 	withheld := t.appender.Append(e, src, b.ingestedAt)
@@ -78,7 +82,7 @@ func (t *team) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.batch.fix(-t.seen.size() - teamBytes)
-	t.seen = uuidSet{}
+	t.seen = identitySet{}
 }
 
 // bins returns those of the team that have rows.

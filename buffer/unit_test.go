@@ -1,40 +1,11 @@
 package buffer
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"github.com/kelseyhightower/envconfig"
 	"github.com/stretchr/testify/require"
 )
-
-func TestUUIDSet_KnowsExactlyWhatWasAdded(t *testing.T) {
-	r := seeded(t)
-	var s uuidSet
-	var bytes int64
-	seen := map[uuid]bool{}
-	for range 50_000 {
-		var id uuid
-		if r.IntN(3) > 0 {
-			id = numbered(r.IntN(20_000)) // dense ones, which a weak hash would put side by side
-		} else if r.IntN(1000) > 0 {
-			id = randomUUID(r)
-		}
-		fresh, grown := s.add(&id)
-		bytes += grown
-		require.Equal(t, !seen[id], fresh)
-		seen[id] = true
-	}
-	require.Equal(t, bytes, s.size())
-	require.Less(t, bytes, int64(len(seen))*33)
-}
-
-func randomUUID(r *rand.Rand) (u uuid) {
-	for i := range u {
-		u[i] = byte(r.Uint32())
-	}
-	return u
-}
 
 func TestDayOf_RoundsDown(t *testing.T) {
 	require.EqualValues(t, 0, dayOf(0))

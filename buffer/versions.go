@@ -81,10 +81,10 @@ func (v *versions) insert(key changeKey, c *model.Change) {
 func (v *versions) replace(h *heldChange, c *model.Change) {
 	before, room := 0, cap(h.text)
 	if h.TeamID != 0 {
-		before = h.Size()
+		before = h.Size(v.sheet.json)
 	}
 	h.keep(c)
-	v.count(int64(cap(h.text)-room), int64(h.Size()-before))
+	v.count(int64(cap(h.text)-room), int64(h.Size(v.sheet.json)-before))
 }
 
 // keep copies c and its texts.
@@ -120,7 +120,7 @@ func (v *versions) pour() {
 	var appender *model.ChangeAppender
 	for i := range v.changes {
 		c := &v.changes[i].Change
-		if v.reserve(int64(c.Size())) {
+		if v.ready() {
 			appender = model.NewChangeAppender(v.rows.builder, v.sheet.json)
 		}
 		appender.Append(c)

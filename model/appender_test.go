@@ -131,11 +131,3 @@ func TestNewEventAppender_PanicsOnForeignColumn(t *testing.T) {
 	b := NewBuilder(Schema(cols))
 	require.PanicsWithValue(t, `model: column "colour" is not one of the events model`, func() { NewEventAppender(b, cols) })
 }
-
-func TestEvent_SizeCountsColumnValues(t *testing.T) {
-	var small, large Event
-	require.NoError(t, NewDecoder(0).Decode([]byte(with("")), &small))
-	require.NoError(t, NewDecoder(0).Decode([]byte(properties(`{"$set":{"a":1},"$ip":"1"}`)), &large))
-	require.Equal(t, len(testUUID)+len(`""`)+33, small.Size())
-	require.Equal(t, small.Size()+len(`{"$set":{"a":1},"$ip":"1"}`)+len(`{"a":1}`)+len("1"), large.Size())
-}

@@ -56,7 +56,7 @@ func benchmarkAppend(b *testing.B, loadable bool) {
 	size := 0
 	for i, m := range messages {
 		require.NoError(b, NewDecoder(1<<20).Decode(m, &events[i]))
-		size += events[i].Size()
+		size += events[i].RowSize(cols, &Source{})
 	}
 	builder := NewBuilder(Schema(cols))
 	a := NewEventAppender(builder, cols)

@@ -69,6 +69,15 @@ func (b *Builder) Column(i int) *ColumnBuilder { return &b.columns[i] }
 // keep it for as long as they are used. It never shrinks.
 func (b *Builder) Bytes() int64 { return b.bytes }
 
+// Size returns the bytes of the values of the rows, without the records: what the
+// next record will hold.
+func (b *Builder) Size() (bytes int64) {
+	for i := range b.columns {
+		bytes += int64(len(b.columns[i].data))
+	}
+	return bytes
+}
+
 // NewRecord makes a record of the rows, and the builder empty. Once there is a row
 // again, it makes room for a record of the same size, and a little more: it need
 // not grow, and does not take up to twice what it needs.

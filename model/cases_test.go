@@ -51,7 +51,13 @@ func producerCases() []messageCase {
 		{name: "largest team", message: strings.Replace(with(""), `"team_id":2`, `"team_id":9223372036854775807`, 1), check: func(e *Event) { e.TeamID = 1<<63 - 1 }},
 		{name: "bad created_at", message: with(`"created_at":"yesterday"`), check: func(*Event) {}},
 		{name: "created_at as number", message: with(`"created_at":1788266096`), check: func(*Event) {}},
-		{name: "upper-case uuid", message: strings.ReplaceAll(with(""), testUUID, strings.ToUpper(testUUID)), check: func(e *Event) { e.UUIDText = []byte(strings.ToUpper(testUUID)) }},
+		{name: "upper-case uuid", message: strings.ReplaceAll(with(""), testUUID, strings.ToUpper(testUUID)), check: func(*Event) {}},
+		{name: "mixed-case uuid with an escape", message: with(`"uuid":"\u0030198F0a3-1b2c-7f00-8D11-5a0d2f4e6c77"`), check: func(*Event) {}},
+		{name: "upper-case person_id", message: with(`"person_id":"` + strings.ToUpper(testPersonID) + `"`), check: person(testPersonID)},
+		{name: "mixed-case uuid and person_id", message: with(`"uuid":"0198f0a3-1b2c-7f00-8d11-5a0d2f4e6C77","person_id":"0198F0a2-9d00-7c31-8f7e-1d2c3b4a5968"`), check: person(testPersonID)},
+		{name: "person_id that is no UUID keeps its case", message: with(`"person_id":"0198F0A2-9D00-7C31-8F7E-1D2C3B4A596G"`), check: person("0198F0A2-9D00-7C31-8F7E-1D2C3B4A596G")},
+		{name: "person_id that is short keeps its case", message: with(`"person_id":"ABCDEF"`), check: person("ABCDEF")},
+		{name: "distinct_id that is a UUID keeps its case", message: with(`"distinct_id":"` + strings.ToUpper(testUUID) + `"`), check: func(e *Event) { e.DistinctID = []byte(strings.ToUpper(testUUID)) }},
 		{name: "RFC 3339", message: strings.Replace(with(""), "2026-09-01 12:34:56.789", "2026-09-01T14:34:56.789+02:00", 1), check: func(*Event) {}},
 		{name: "members of unknown names", message: with(`"group0_properties":"{}","a":[1,{"b":[]},"\ud83d"],"c":{},"d":-0.5e+7,"TEAM_ID":3,"Event":"no"`), check: func(*Event) {}},
 		{name: "white space", message: " \t\r\n" + strings.NewReplacer(":2,", " : 2 , ", "{", "{ ", "}", " }").Replace(with("")) + "\n", check: func(*Event) {}},
@@ -61,9 +67,15 @@ func producerCases() []messageCase {
 func textCases() []messageCase {
 	event := func(text string) func(*Event) { return func(e *Event) { e.Event = []byte(text) } }
 	return []messageCase{
-		{name: "last of several wins", message: with(`"event":"a","event":"b","properties":"{\"$ip\":\"1\"}","properties":"[1e999]","properties":"{\"$set\":1}"`),
+		{name: "first of several counts", message: with(`"event":"b","event":"a","ev\u0065nt":"c","properties":"{\"$set\":1}","properties":"{\"$ip\":\"1\"}","properties":"[1e999]"`),
 			check: func(e *Event) { e.Event, e.Properties, e.Set = []byte("b"), []byte(`{"$set":1}`), []byte("1") }},
-		{name: "null after a value", message: with(`"event":"a","event":null,"properties":"{\"$ip\":\"1\"}","properties":null`), check: func(*Event) {}},
+		{name: "null before a value", message: with(`"event":null,"event":"a","properties":null,"properties":"{\"$ip\":\"1\"}","person_properties":"","person_properties":"[","historical_migration":null,"historical_migration":true`), check: func(*Event) {}},
+		{name: "first of every member counts", message: with(`"distinct_id":"d","distinct_id":"x","elements_chain":"e","elements_chain":null,"person_id":"p","person_id":"x","person_mode":"full","person_mode":1,` +
+			`"created_at":"2026-09-01 12:34:56.789","created_at":"x","historical_migration":true,"historical_migration":false,"uuid":"` + testUUID + `","uuid":null,"team_id":2,"team_id":"x","timestamp":"2026-09-01 12:34:56.789","timestamp":[]`),
+			check: func(e *Event) {
+				e.DistinctID, e.ElementsChain, e.PersonID, e.PersonMode = []byte("d"), []byte("e"), []byte("p"), []byte("full")
+				e.CreatedAt, e.HasCreatedAt, e.HistoricalMigration = testTime, true, true
+			}},
 		{name: "escaped name", message: with(`"\u0065vent":"a"`), check: event("a")},
 		{name: "all escapes", message: with(`"event":"\"\\\/\b\f\n\r\té😀"`), check: event("\"\\/\b\f\n\r\té😀")},
 		{name: "unicode escapes", message: with(`"event":"\u00e9\u20AC\ud83d\ude00"`), check: event("é€😀")},
@@ -101,6 +113,7 @@ func same(name, text string, more ...func(*Event)) messageCase {
 
 func unloadable(docs Documents) func(*Event) { return func(e *Event) { e.Unloadable = docs } }
 func ip(text string) func(*Event)            { return func(e *Event) { e.IP = []byte(text) } }
+func person(id string) func(*Event)          { return func(e *Event) { e.PersonID = []byte(id) } }
 func set(text string) func(*Event)           { return func(e *Event) { e.Set = []byte(text) } }
 
 // documentCases are about properties as a document.
@@ -138,7 +151,11 @@ func memberCases() []messageCase {
 		same("JSON in JSON in JSON", `{"payload":"{\"$ip\":\"9\",\"n\\n\":[1]}","$ip":"1"}`, ip("1")),
 		same("nested members do not count", `{"a":{"$ip":"9","$set":{}},"b":[{"$set_once":1}]}`),
 		same("other case does not count", `{"$IP":"9","$Set":{},"$set_":1,"$se":2}`),
-		same("last member wins", `{"$ip":"1","$ip":"2","$set":{"a":1},"$set":null}`, ip("2")),
+		same("first member counts", `{"$ip":"1","$ip":"2","$set":{"a":1},"$set":null,"$set_once":3,"$set_once":"4"}`, ip("1"), set(`{"a":1}`), func(e *Event) { e.SetOnce = []byte("3") }),
+		same("first member counts if it is null", `{"$ip":null,"$ip":"2","$set":null,"$set":{"a":1},"$set_once":null,"$set_once":1}`),
+		same("first member counts however it is escaped", `{"\u0024ip":"1","$ip":"2","$set":1,"\u0024set":2,"$set\u005fonce":5,"$set_once":6}`, ip("1"), set("1"), func(e *Event) { e.SetOnce = []byte("5") }),
+		same("first member counts though a later one is unfit", `{"$set":{},"$set":1e999}`, set("{}"), unloadable(PropertiesDocument)),
+		same("first member counts though it is unfit", `{"$set":1e999,"$set":{}}`, set("1e999"), unloadable(PropertiesDocument|SetDocument)),
 		same("escaped member names", `{"\u0024ip":"1","$s\u0065t":{},"\u0024set_\u006fnce":3}`, ip("1"), set("{}"), func(e *Event) { e.SetOnce = []byte("3") }),
 		same("longer names", `{"$ip\"":"9","\u0124ip":"9","$ip ":"9","$set_once\"":1,"$set_oncé":1}`),
 		same("ip empty", `{"$ip":""}`), same("ip null", `{"$ip":null}`), same("ip escaped", `{"$ip":"\u0031\n"}`, ip("1\n")),
@@ -159,7 +176,8 @@ func encodingCases() []messageCase {
 			check: kept(`{"a":1e999}`, unloadable(PropertiesDocument), func(e *Event) { e.PersonProperties = []byte("[]") })},
 		{name: "bad person_properties, good properties", message: with(`"person_properties":"[","properties":"{}"`),
 			check: kept(`{}`, unloadable(PersonPropertiesDocument), func(e *Event) { e.PersonProperties = []byte("[") })},
-		{name: "bad person_properties, then good ones", message: with(`"person_properties":"[","person_properties":"{}"`), check: func(e *Event) { e.PersonProperties = []byte("{}") }},
+		{name: "good person_properties, then bad ones", message: with(`"person_properties":"{}","person_properties":"[\u0000"`), check: func(e *Event) { e.PersonProperties = []byte("{}") }},
+		{name: "bad person_properties, then good ones", message: with(`"person_properties":"[","person_properties":"{}"`), check: func(e *Event) { e.PersonProperties, e.Unloadable = []byte("["), PersonPropertiesDocument }},
 		{name: "properties as an object", message: with(`"properties":{"a": [1], "$ip":"1","$set":{"b":"\ud83d"}}`), check: kept(`{"a": [1], "$ip":"1","$set":{"b":"\ud83d"}}`, ip("1"), set(`{"b":"\ud83d"}`))},
 		{name: "invalid UTF-8 in an object", message: with("\"properties\":{\"$ip\":\"\x80\"}"), check: kept("{\"$ip\":\"\ufffd\"}", ip("\ufffd"))},
 		{name: "properties without escapes", message: with(`"properties":"{}","person_properties":"[1e999]"`), check: kept("{}", func(e *Event) { e.PersonProperties, e.Unloadable = []byte("[1e999]"), PersonPropertiesDocument })},
@@ -186,6 +204,9 @@ func rejectCases() []messageCase {
 	}
 	for _, v := range []string{`null`, `1788266096`, `""`, `"2026-02-29 00:00:00"`, `["2026-09-01 12:34:56"]`} {
 		cases = append(cases, rejected(ReasonTimestamp, strings.Replace(with(""), `"2026-09-01 12:34:56.789"`, v, 1)))
+	}
+	for reason, v := range map[Reason]string{ReasonTeam: `"team_id":null,"team_id":2`, ReasonUUID: `"uuid":"x","uuid":"` + testUUID + `"`, ReasonTimestamp: `"timestamp":1,"timestamp":"2026-09-01 12:34:56"`, ReasonJSON: `"event":"a","event":"\x"`} {
+		cases = append(cases, rejected(reason, with(v)))
 	}
 	return append(cases, rejected(ReasonEmpty, ""), rejected(ReasonTeam, "{}"), rejected(ReasonUUID, `{"team_id":1}`), rejected(ReasonTimestamp, `{"team_id":1,"uuid":"`+testUUID+`"}`))
 }

@@ -30,9 +30,3 @@ type Change struct {
 	// mend says that a JSON column can hold Properties once they are mended.
 	mend bool
 }
-
-// Size returns the bytes of the change's column values, for sizing parts.
-func (c *Change) Size() int {
-	const fixed = 8*3 + 2 // team_id, version, created_at, is_deleted, is_identified
-	return fixed + len(c.PersonID) + len(c.DistinctID) + len(c.Properties)
-}

@@ -18,8 +18,9 @@ func commonCases(k changeKind) []changeCase {
 		{name: "deleted as text", message: k.with(`"is_deleted":"1"`), check: func(c *Change) { c.IsDeleted = true }},
 		{name: "deleted false", message: k.with(`"is_deleted":false`), check: func(*Change) {}},
 		{name: "deleted as nonsense", message: k.with(`"is_deleted":{}`), check: func(*Change) {}},
-		{name: "last of several wins", message: k.with(`"version":"x","version":3,"is_deleted":1,"is_deleted":0`), check: func(c *Change) { c.Version = 3 }},
-		{name: "null after a value", message: k.with(`"version":"x","version":null,"is_deleted":1,"is_deleted":null`), check: func(*Change) {}},
+		{name: "first of several counts", message: k.with(`"version":3,"version":"x","\u0076ersion":4,"is_deleted":1,"is_deleted":0`), check: func(c *Change) { c.Version, c.IsDeleted = 3, true }},
+		{name: "null before a value", message: k.with(`"version":null,"version":"x","is_deleted":null,"is_deleted":1`), check: func(*Change) {}},
+		{name: "first team and UUIDs count", message: strings.Replace(k.with(""), "}", `,"team_id":"x","id":1,"person_id":1,"distinct_id":null}`, 1), check: func(*Change) {}},
 		{name: "names are exact", message: k.with(`"VERSION":1,"versions":2,"Is_Deleted":1,"is_delete":1,"team":3`), check: func(*Change) {}},
 		{name: "members of unknown names", message: k.with(`"last_seen_at":null,"_timestamp":"2026-08-30 09:10:12","a":[1,{"b":[]},"\ud83d"],"d":-0.5e+7`), check: func(*Change) {}},
 		{name: "escaped names", message: k.with(`"\u0076ersion":3`), check: func(c *Change) { c.Version = 3 }},
@@ -39,7 +40,8 @@ func rejectedChange(reason Reason, message string) changeCase {
 // rejectedChanges are what neither kind accepts.
 func rejectedChanges(k changeKind) []changeCase {
 	cases := []changeCase{rejectedChange(ReasonEmpty, ""), rejectedChange(ReasonTeam, "{}"), rejectedChange(ReasonJSON, k.with("")+k.with("")), rejectedChange(ReasonJSON, k.with(`"version":01`)),
-		rejectedChange(ReasonJSON, k.with(`"unknown":[1,]`)), rejectedChange(ReasonJSON, k.with(`"unknown":"`+"\n"+`"`)), rejectedChange(ReasonJSON, k.with(`"unknown":"\x"`))}
+		rejectedChange(ReasonJSON, k.with(`"unknown":[1,]`)), rejectedChange(ReasonJSON, k.with(`"unknown":"`+"\n"+`"`)), rejectedChange(ReasonJSON, k.with(`"unknown":"\x"`)),
+		rejectedChange(ReasonTeam, k.with(`"team_id":null,"team_id":2`)), rejectedChange(ReasonVersion, k.with(`"version":-1,"version":1`)), rejectedChange(ReasonJSON, k.with(`"version":1,"version":"\x"`))}
 	for _, v := range []string{`-1`, `-0`, `1.0`, `1.5`, `1e3`, `1E0`, `0e0`, `9223372036854775808`, `9223372036854775810`, `18446744073709551615`, `18446744073709551617`, `99999999999999999999`, `100000000000000000000000000000000000000000`,
 		`""`, `" 1"`, `"1 "`, `"+1"`, `"-1"`, `"1.0"`, `"1e3"`, `"9223372036854775808"`, `"x"`, `"٣"`, `true`, `false`, `[1]`, `[]`, `{}`} {
 		cases = append(cases, rejectedChange(ReasonVersion, k.with(`"version":`+v)))
@@ -52,7 +54,7 @@ func rejectedChanges(k changeKind) []changeCase {
 
 // rejectedIDs are wrong UUIDs of the person, in the member called name.
 func rejectedIDs(name string, with func(string) string, reason Reason) []changeCase {
-	cases := []changeCase{rejectedChange(reason, `{"team_id":2,"uuid":"`+testPersonID+`"}`)}
+	cases := []changeCase{rejectedChange(reason, `{"team_id":2,"uuid":"`+testPersonID+`"}`), rejectedChange(reason, with(`"`+name+`":null,"`+name+`":"`+testPersonID+`"`))}
 	for _, v := range []string{`null`, `1`, `""`, `["` + testPersonID + `"]`, `"` + testPersonID[1:] + `"`, `"` + testPersonID + `0"`, `"` + testPersonID[:35] + `g"`, `"` + testPersonID[:35] + `\u00e9"`,
 		`"` + strings.ReplaceAll(testPersonID, "-", "") + `"`, `"` + strings.ReplaceAll(testPersonID, "-", "M") + `"`} {
 		cases = append(cases, rejectedChange(reason, with(fmt.Sprintf(`"version":-1,"%s":%s`, name, v))))

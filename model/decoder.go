@@ -15,8 +15,9 @@ type Decoder struct {
 	// quotes is the part of index that belongs to the string decoded last, nil if
 	// there is none for it.
 	quotes []uint32
-	// person is the lower-case text of a change's person id.
-	person [36]byte
+	// uuid and person are the texts of an event's uuid and of a person's that came in
+	// upper case.
+	uuid, person [36]byte
 }
 
 // NewDecoder returns a decoder that rejects messages of more than maxBytes; zero
@@ -47,8 +48,8 @@ func (d *Decoder) prepare(value []byte) {
 // invalid UTF-8, escapes within $ip, a number with exponent of over 32 characters.
 //
 // The message has to be one JSON object (RFC 8259); names are compared exactly,
-// of members with the same name the last counts, and unknown ones are checked
-// and skipped. Invalid UTF-8 and unpaired surrogates become U+FFFD. Required are
+// and unknown ones are checked and skipped. Of members with the same name the first
+// counts, in the message and in its properties, as in a JSON column. Invalid UTF-8 and unpaired surrogates become U+FFFD. Required are
 // team_id, a positive integer, also as a string; uuid; and timestamp. Everything
 // else can be missing:
 //
@@ -59,23 +60,24 @@ func (d *Decoder) prepare(value []byte) {
 //
 // A null is like a missing member. Where text is wanted and a number, boolean,
 // array or object is found, its JSON text is taken, as ClickHouse does.
-// Properties and person_properties that are empty are NULL.
+// Properties and person_properties that are empty are NULL. UUIDs may come in either
+// case and are in lower case in e, a person_id only if it is a UUID.
 func (d *Decoder) Decode(value []byte, e *Event) error {
 	*e = Event{}
 	to := sink{event: e}
 	if err := d.decode(value, &to); err != nil {
 		return err
 	}
-	return to.finish(e)
+	return d.finishEvent(&to.head, e)
 }
 
-// sink is what the members of a message are put into: those that are looked at
-// last into head, the others into the one that is set. It is no interface, because
-// what it points to would escape to the heap with every message.
+// sink is what the members of a message are put into: documents into the event or
+// person that is set, everything else into head. If neither is set, the message is
+// a mapping. It is no interface, because what it points to would escape to the heap
+// with every message.
 type sink struct {
-	event   *Event
-	person  *Change
-	mapping *Change
+	event  *Event
+	person *Change
 	head
 }
 
@@ -146,5 +148,5 @@ func (d *Decoder) member(name []byte, to *sink) bool {
 	case to.person != nil:
 		return d.personMember(name, to.person, &to.head)
 	}
-	return d.mappingMember(name, to.mapping, &to.head)
+	return d.mappingMember(name, &to.head)
 }

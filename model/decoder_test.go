@@ -15,12 +15,10 @@ const (
 	nodeEvent = `{"uuid":"0198f0a3-1b2c-7f00-8d11-5a0d2f4e6c77","event":"$pageview","properties":"{\"$ip\":\"203.0.113.7\",\"$current_url\":\"https://shop.example.com/cart?utm_source=google\",\"$session_id\":\"0198f0a2-7c1e-7d4b-9a51-3f6f0c2b9e11\",\"$browser\":\"Chrome\",\"$set\":{\"email\":\"a@example.com\"},\"$set_once\":{\"$initial_utm_source\":\"google\"},\"$lib\":\"web\",\"price\":12.5}","timestamp":"2026-09-01 12:34:56.789","team_id":2,"project_id":2,"distinct_id":"0198f0a2-7c1e-7aaa-bbbb-0123456789ab","elements_chain":"","created_at":"2026-09-01 12:34:58.102","captured_at":"2026-09-01 12:34:57.410","person_id":"0198f0a2-9d00-7c31-8f7e-1d2c3b4a5968","person_properties":"{\"email\":\"a@example.com\",\"$initial_utm_source\":\"google\"}","person_created_at":"2026-08-30 09:10:11","person_mode":"full"}`
 )
 
-// with returns a small message with further members.
+// with returns a small message with further members. They come first, so that they
+// count instead of the small message's own.
 func with(members string) string {
-	if members != "" {
-		members = "," + members
-	}
-	return `{"uuid":"` + testUUID + `","team_id":2,"timestamp":"2026-09-01 12:34:56.789"` + members + `}`
+	return withMembers(`"uuid":"`+testUUID+`","team_id":2,"timestamp":"2026-09-01 12:34:56.789"}`, members)
 }
 
 // properties returns a small message whose properties are the given text.
@@ -76,7 +74,7 @@ func TestDecode_RejectsQuoteNoValues(t *testing.T) {
 
 func TestDecode_DoesNotAllocate(t *testing.T) {
 	messages := records(1, 50, 2600)
-	messages = append(messages, []byte(nodeEvent), []byte(with(`"event":"\ud83d\n","properties":{"a":[1.5e3]}`)))
+	messages = append(messages, []byte(nodeEvent), []byte(`{"uuid":"`+strings.ToUpper(testUUID)+`","person_id":"`+strings.ToUpper(testPersonID)+`",`+with("")[1:]), []byte(with(`"event":"\ud83d\n","properties":{"a":[1.5e3]}`)))
 	d := NewDecoder(1 << 20)
 	var e Event
 	decode := func() {

@@ -60,6 +60,7 @@
 //	scanner.go, strings.go, swar.go   JSON values, strings, eight bytes at a time
 //	timestamp.go, uuid.go the two forms of text that are parsed
 //	loadable.go           documents for JSON columns, and quoting of elements
+//	size.go               how long rows are, as they are written
 //	appender.go, changeappender.go   events and changes into Arrow builders
 //
 // The tests hold a second decoder, made from package jsontext and time.Parse, and

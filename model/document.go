@@ -2,7 +2,7 @@ package model
 
 // properties scans the text it was reset to as the properties of e. It fills
 // Set, SetOnce and IP from the members $set, $set_once and $ip of the outermost
-// object, and notes which documents cannot be loaded as JSON or have to be mended
+// object, of each the first, and notes which documents cannot be loaded as JSON or have to be mended
 // first. A text that is not JSON is kept, but nothing is taken from it, and it is
 // unloadable. One that is JSON but no object is a fine document without members.
 //
@@ -81,8 +81,9 @@ func (s *scanner) object(m *members) bool {
 	}
 }
 
-// note keeps the member v if it is one of those wanted. name is followed by the
-// closing quote.
+// note keeps the member v if it is the first of those wanted that has its name. Of
+// several with one name PARSE_JSON keeps the first, and so do the columns that are
+// taken from the properties. name is followed by the closing quote.
 func (m *members) note(name []byte, escaped bool, v member) {
 	var buf [len(`$set_once"`)]byte
 	if escaped {
@@ -90,11 +91,18 @@ func (m *members) note(name []byte, escaped bool, v member) {
 	}
 	switch {
 	case hasName(name, `$set"`):
-		m.set = v
+		m.set.keep(v)
 	case hasName(name, `$set_once"`):
-		m.setOnce = v
+		m.setOnce.keep(v)
 	case hasName(name, `$ip"`):
-		m.ip = v
+		m.ip.keep(v)
+	}
+}
+
+// keep sets v unless it is set.
+func (v *member) keep(first member) {
+	if v.text == nil {
+		*v = first
 	}
 }
 

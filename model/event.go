@@ -27,7 +27,7 @@ const (
 type Event struct {
 	TeamID   int64    // positive
 	UUID     [16]byte // for telling duplicates
-	UUIDText []byte   // the uuid as received, in either case
+	UUIDText []byte   // in lower case, 36 characters
 
 	Event, DistinctID            []byte // never nil
 	Properties, Set, SetOnce, IP []byte
@@ -47,13 +47,4 @@ type Event struct {
 	Unloadable Documents
 	// mend holds the documents that a JSON column can hold once mended.
 	mend Documents
-}
-
-// Size returns the bytes of the event's column values, for sizing parts. It
-// counts every column tidemark knows, also those a table does not have.
-func (e *Event) Size() int {
-	const fixed = 8*4 + 1 // team_id, timestamp, ingestion, created_at, historical_migration
-	return fixed + len(e.UUIDText) + len(e.Event) + len(e.DistinctID) +
-		len(e.Properties) + len(e.Set) + len(e.SetOnce) + len(e.IP) +
-		len(e.ElementsChain) + len(`""`) + len(e.PersonID) + len(e.PersonMode) + len(e.PersonProperties)
 }

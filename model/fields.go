@@ -8,44 +8,63 @@ type value struct {
 	text []byte
 }
 
-// head holds the members that are not text and are looked at when the whole
-// message is known to be JSON.
+// content is the value as the content of a text column, nil if that is NULL.
+func (v value) content() []byte {
+	if v.kind == 'n' {
+		return nil
+	}
+	return v.text
+}
+
+// head holds the members of a message. Most are looked at when the whole message
+// is known to be JSON; documents are scanned at once, and noted here as taken.
 type head struct {
-	team, uuid, createdAt        value
-	timestamp, historical        value // of events
-	version, deleted, identified value // of changes
+	team, uuid, createdAt, properties                value
+	event, distinctID, timestamp, historical         value // of events; mappings have a distinct id, too
+	elementsChain, personID, personMode, personProps value // of events
+	version, deleted, identified                     value // of changes
 }
 
 // eventMember takes the value at pos, which belongs to the member called name.
-func (d *Decoder) eventMember(name []byte, e *Event, h *head) (ok bool) {
+func (d *Decoder) eventMember(name []byte, e *Event, h *head) bool {
 	switch string(name) {
 	case "uuid":
-		h.uuid, ok = d.value()
+		return d.take(&h.uuid)
 	case "event":
-		e.Event, ok = d.text()
+		return d.take(&h.event)
 	case "properties":
-		return d.properties(e)
+		return d.properties(&h.properties, e)
 	case "timestamp":
-		h.timestamp, ok = d.value()
+		return d.take(&h.timestamp)
 	case "team_id":
-		h.team, ok = d.value()
+		return d.take(&h.team)
 	case "distinct_id":
-		e.DistinctID, ok = d.text()
+		return d.take(&h.distinctID)
 	case "elements_chain":
-		e.ElementsChain, ok = d.text()
+		return d.take(&h.elementsChain)
 	case "created_at":
-		h.createdAt, ok = d.value()
+		return d.take(&h.createdAt)
 	case "person_id":
-		e.PersonID, ok = d.text()
+		return d.take(&h.personID)
 	case "person_properties":
-		return d.personProperties(e)
+		return d.personProperties(&h.personProps, e)
 	case "person_mode":
-		e.PersonMode, ok = d.text()
+		return d.take(&h.personMode)
 	case "historical_migration":
-		h.historical, ok = d.value()
-	default:
+		return d.take(&h.historical)
+	}
+	return d.in.value()
+}
+
+// take decodes the value at pos into v, unless a member of the same name came
+// before. Of several the first counts, in a message as in a document of it, because
+// a JSON column keeps the first one, too: PARSE_JSON drops the others. One that is
+// dropped still has to be JSON.
+func (d *Decoder) take(v *value) (ok bool) {
+	if v.kind != 0 {
 		return d.in.value()
 	}
+	*v, ok = d.value()
 	return ok
 }
 
@@ -72,36 +91,27 @@ func (d *Decoder) value() (v value, ok bool) {
 	return v, true
 }
 
-// text decodes the value at pos for a text column.
-func (d *Decoder) text() (text []byte, ok bool) {
-	v, ok := d.value()
-	if v.kind == 'n' {
-		return nil, ok
+// properties decodes the value at pos as properties, and looks into them.
+func (d *Decoder) properties(v *value, e *Event) bool {
+	first := v.kind == 0
+	if !d.take(v) {
+		return false
 	}
-	return v.text, ok
-}
-
-// properties decodes the value at pos as properties and looks into them.
-func (d *Decoder) properties(e *Event) bool {
-	text, ok := d.text()
-	e.Properties, e.Set, e.SetOnce, e.IP = nil, nil, nil, nil
-	e.Unloadable &= PersonPropertiesDocument
-	e.mend &= PersonPropertiesDocument
-	if !ok || len(text) == 0 {
-		return ok
+	if text := v.content(); first && len(text) > 0 {
+		e.Properties = text
+		d.doc.reset(text, d.quotes)
+		d.doc.properties(e)
 	}
-	e.Properties = text
-	d.doc.reset(text, d.quotes)
-	d.doc.properties(e)
 	return true
 }
 
 // personProperties decodes the value at pos as person_properties.
-func (d *Decoder) personProperties(e *Event) bool {
-	doc, ok := d.document()
+func (d *Decoder) personProperties(v *value, e *Event) bool {
+	doc, ok := d.document(v)
+	if doc.text == nil {
+		return ok
+	}
 	e.PersonProperties = doc.text
-	e.Unloadable &^= PersonPropertiesDocument
-	e.mend &^= PersonPropertiesDocument
 	if doc.unloadable {
 		e.Unloadable |= PersonPropertiesDocument
 	}
@@ -118,19 +128,24 @@ type document struct {
 	unloadable, mend bool
 }
 
-// document decodes the value at pos as a document that nothing is taken from.
-func (d *Decoder) document() (doc document, ok bool) {
-	text, ok := d.text()
-	if !ok || len(text) == 0 {
-		return document{}, ok
+// document decodes the value at pos into v as a document that nothing is taken
+// from. There is none if v was taken before.
+func (d *Decoder) document(v *value) (doc document, ok bool) {
+	first := v.kind == 0
+	if !d.take(v) {
+		return document{}, false
+	}
+	text := v.content()
+	if !first || len(text) == 0 {
+		return document{}, true
 	}
 	d.doc.reset(text, d.quotes)
 	fine := d.doc.document() && !d.doc.unfit && d.doc.depth <= maxJSONDepth
 	return document{text: text, unloadable: !fine, mend: d.doc.mend}, true
 }
 
-// finish turns the head into fields of e.
-func (h *head) finish(e *Event) error {
+// finishEvent turns the head into fields of e.
+func (d *Decoder) finishEvent(h *head, e *Event) error {
 	var ok bool
 	if e.TeamID, ok = teamID(h.team); !ok {
 		return h.team.reject(ReasonTeam, "team_id", "a positive integer")
@@ -138,7 +153,7 @@ func (h *head) finish(e *Event) error {
 	if h.uuid.kind != '"' || !parseUUID(h.uuid.text, &e.UUID) {
 		return h.uuid.reject(ReasonUUID, "uuid", "36 characters of a UUID")
 	}
-	e.UUIDText = h.uuid.text
+	e.UUIDText = lowerUUID(h.uuid.text, &d.uuid)
 	if h.timestamp.kind == '"' {
 		e.Timestamp, ok = parseTimestamp(h.timestamp.text)
 	} else {
@@ -151,13 +166,18 @@ func (h *head) finish(e *Event) error {
 		e.CreatedAt, e.HasCreatedAt = parseTimestamp(h.createdAt.text)
 	}
 	e.HistoricalMigration = truth(h.historical)
-	if e.Event == nil {
-		e.Event = []byte{}
-	}
-	if e.DistinctID == nil {
-		e.DistinctID = []byte{}
-	}
+	e.Event, e.DistinctID = notNull(h.event.content()), notNull(h.distinctID.content())
+	e.ElementsChain, e.PersonMode = h.elementsChain.content(), h.personMode.content()
+	e.PersonID = lowerIfUUID(h.personID.content(), &d.person)
 	return nil
+}
+
+// notNull returns text, the empty one instead of NULL.
+func notNull(text []byte) []byte {
+	if text == nil {
+		return []byte{}
+	}
+	return text
 }
 
 func (v value) reject(reason Reason, name, want string) *Reject {

@@ -14,23 +14,62 @@ import (
 // to say wide_number_mode=>'round', or it refuses numbers of too many digits too.
 func AppendLoadable(dst, doc []byte) []byte {
 	copied := 0
-	for i := 0; i < len(doc); i++ {
-		quote := bytes.IndexByte(doc[i:], '"')
-		if quote < 0 {
-			break
-		}
-		i, _ = plain(doc, i+quote+1)
-		for i < len(doc) && doc[i] != '"' {
-			size, fault := faultAt(doc[i:])
-			if fault {
-				dst = append(dst, doc[copied:i]...)
-				dst = appendMendedFault(dst, doc[i])
-				copied = i + size
-			}
-			i, _ = plain(doc, i+size)
-		}
+	f := faults{doc: doc}
+	for at, size := f.next(); size > 0; at, size = f.next() {
+		dst = append(dst, doc[copied:at]...)
+		dst = appendMendedFault(dst, doc[at])
+		copied = at + size
 	}
 	return append(dst, doc[copied:]...)
+}
+
+// loadableSize returns how many bytes AppendLoadable appends.
+func loadableSize(doc []byte) int {
+	total := len(doc)
+	f := faults{doc: doc}
+	for at, size := f.next(); size > 0; at, size = f.next() {
+		if doc[at] == '\\' {
+			total += len(`\ufffd`) - size
+		} else {
+			total += controlSize(doc[at]) - size
+		}
+	}
+	return total
+}
+
+// faults walks over what has to be mended in a document.
+type faults struct {
+	doc    []byte
+	pos    int
+	inside bool // a string
+}
+
+// next returns where the next fault is, and how long; 0 if there is none.
+func (f *faults) next() (at, size int) {
+	for f.pos < len(f.doc) {
+		if !f.inside {
+			quote := bytes.IndexByte(f.doc[f.pos:], '"')
+			if quote < 0 {
+				break
+			}
+			f.pos, f.inside = f.pos+quote+1, true
+		}
+		at, _ = plain(f.doc, f.pos)
+		f.pos = at
+		if at == len(f.doc) {
+			break
+		}
+		if f.doc[at] == '"' {
+			f.pos, f.inside = at+1, false
+			continue
+		}
+		size, fault := faultAt(f.doc[at:])
+		f.pos = at + size
+		if fault {
+			return at, size
+		}
+	}
+	return len(f.doc), 0
 }
 
 // faultAt looks at a backslash or control character within a string and returns
@@ -68,6 +107,15 @@ func appendControl(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
+// controlSize returns how many bytes appendControl appends.
+func controlSize(c byte) int {
+	switch c {
+	case '\b', '\f', '\n', '\r', '\t':
+		return len(`\n`)
+	}
+	return len(`\u0000`)
+}
+
 // appendQuoted appends text as a JSON string the way ClickHouse's toJSONString
 // writes it, because that is what PostHog's elements column holds: besides what
 // JSON demands it escapes the slash and the line separators U+2028 and U+2029.
@@ -92,6 +140,22 @@ func appendQuoted(dst, text []byte) []byte {
 		copied = i + size
 	}
 	return append(append(dst, text[copied:]...), '"')
+}
+
+// quotedSize returns how many bytes appendQuoted appends.
+func quotedSize(text []byte) int {
+	total := len(`""`) + len(text)
+	for i, c := range text {
+		switch {
+		case c == '"' || c == '\\' || c == '/':
+			total++
+		case c < ' ':
+			total += controlSize(c) - 1
+		case c == 0xe2 && isLineSeparator(text[i:]):
+			total += len(`\u2028`) - len("\u2028")
+		}
+	}
+	return total
 }
 
 // isLineSeparator says whether t starts with U+2028 or U+2029.

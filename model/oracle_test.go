@@ -42,6 +42,9 @@ func oracle(message []byte, e *Event) error {
 	}
 	e.Event, e.DistinctID = orEmpty(oracleText(fields["event"])), orEmpty(oracleText(fields["distinct_id"]))
 	e.ElementsChain, e.PersonID, e.PersonMode = oracleText(fields["elements_chain"]), oracleText(fields["person_id"]), oracleText(fields["person_mode"])
+	if person, _, ok := oracleUUID(fields["person_id"]); ok {
+		e.PersonID = person
+	}
 	historical := string(oracleText(fields["historical_migration"]))
 	e.HistoricalMigration = historical == "true" || historical == "1"
 	oracleProperties(orNull(oracleText(fields["properties"])), e)
@@ -52,7 +55,8 @@ func oracle(message []byte, e *Event) error {
 	return nil
 }
 
-// oracleObject returns the members of a JSON object as JSON text.
+// oracleObject returns the members of a JSON object as JSON text, of several with
+// one name the first.
 func oracleObject(text []byte) (members map[string]jsontext.Value, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
@@ -70,7 +74,9 @@ func oracleObject(text []byte) (members map[string]jsontext.Value, ok bool) {
 			return nil, false
 		}
 		end := d.InputOffset()
-		members[key] = text[end-int64(len(v)) : end]
+		if _, known := members[key]; !known { // of several the first counts
+			members[key] = text[end-int64(len(v)) : end]
+		}
 	}
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
 		return nil, false
@@ -117,7 +123,7 @@ func oracleUUID(v jsontext.Value) (text []byte, id [16]byte, ok bool) {
 	}
 	b, err := hex.DecodeString(strings.ReplaceAll(string(text), "-", ""))
 	copy(id[:], b)
-	return text, id, err == nil
+	return bytes.ToLower(text), id, err == nil
 }
 
 func oracleTimestamp(v jsontext.Value) (int64, bool) {

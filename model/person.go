@@ -36,64 +36,60 @@ func (d *Decoder) DecodePerson(value []byte, c *Change) error {
 // a text that is not empty. Members that only persons have are unknown here.
 func (d *Decoder) DecodeMapping(value []byte, c *Change) error {
 	*c = Change{}
-	to := sink{mapping: c}
+	var to sink
 	if err := d.decode(value, &to); err != nil {
 		return err
 	}
 	if err := d.finishChange(&to.head, c, ReasonPersonID, "person_id"); err != nil {
 		return err
 	}
-	if len(c.DistinctID) == 0 {
+	if c.DistinctID = to.distinctID.content(); len(c.DistinctID) == 0 {
 		return reject(ReasonDistinctID, "distinct_id is missing, null or empty; want a text")
 	}
 	return nil
 }
 
 // personMember takes the value at pos, which belongs to the member called name.
-func (d *Decoder) personMember(name []byte, c *Change, h *head) (ok bool) {
+func (d *Decoder) personMember(name []byte, c *Change, h *head) bool {
 	switch string(name) {
 	case "id":
-		h.uuid, ok = d.value()
+		return d.take(&h.uuid)
 	case "properties":
-		var doc document
-		doc, ok = d.document()
-		c.Properties, c.Unloadable, c.mend = doc.text, doc.unloadable, doc.mend
+		doc, ok := d.document(&h.properties)
+		if doc.text != nil {
+			c.Properties, c.Unloadable, c.mend = doc.text, doc.unloadable, doc.mend
+		}
+		return ok
 	case "created_at":
-		h.createdAt, ok = d.value()
+		return d.take(&h.createdAt)
 	case "is_identified":
-		h.identified, ok = d.value()
-	default:
-		return d.changeMember(name, h)
+		return d.take(&h.identified)
 	}
-	return ok
+	return d.changeMember(name, h)
 }
 
 // mappingMember takes the value at pos, which belongs to the member called name.
-func (d *Decoder) mappingMember(name []byte, c *Change, h *head) (ok bool) {
+func (d *Decoder) mappingMember(name []byte, h *head) bool {
 	switch string(name) {
 	case "person_id":
-		h.uuid, ok = d.value()
+		return d.take(&h.uuid)
 	case "distinct_id":
-		c.DistinctID, ok = d.text()
-	default:
-		return d.changeMember(name, h)
+		return d.take(&h.distinctID)
 	}
-	return ok
+	return d.changeMember(name, h)
 }
 
 // changeMember takes the members that both kinds of changes have.
-func (d *Decoder) changeMember(name []byte, h *head) (ok bool) {
+func (d *Decoder) changeMember(name []byte, h *head) bool {
 	switch string(name) {
 	case "team_id":
-		h.team, ok = d.value()
+		return d.take(&h.team)
 	case "version":
-		h.version, ok = d.value()
+		return d.take(&h.version)
 	case "is_deleted":
-		h.deleted, ok = d.value()
-	default:
-		return d.in.value()
+		return d.take(&h.deleted)
 	}
-	return ok
+	return d.in.value()
 }
 
 // finishChange turns the part of the head that both kinds have into fields of c.
@@ -107,10 +103,7 @@ func (d *Decoder) finishChange(h *head, c *Change, reason Reason, name string) e
 	if h.uuid.kind != '"' || !parseUUID(h.uuid.text, &id) {
 		return h.uuid.reject(reason, name, "36 characters of a UUID")
 	}
-	for i, digit := range h.uuid.text {
-		d.person[i] = digit | 0x20 // digits and dashes have that bit already
-	}
-	c.PersonID = d.person[:]
+	c.PersonID = lowerUUID(h.uuid.text, &d.person)
 	if c.Version, ok = version(h.version); !ok {
 		return h.version.reject(ReasonVersion, "version", "an integer from 0 to 9223372036854775807")
 	}

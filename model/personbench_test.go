@@ -42,7 +42,7 @@ func BenchmarkAppendChange(b *testing.B) {
 	size := 0
 	for i, m := range messages {
 		require.NoError(b, NewDecoder(0).DecodePerson(m, &changes[i]))
-		size += changes[i].Size()
+		size += changes[i].Size(false)
 	}
 	builder := NewBuilder(changeSchema())
 	a := NewChangeAppender(builder, true)

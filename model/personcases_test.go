@@ -20,7 +20,7 @@ type changeKind struct {
 	name   string
 	decode func(*Decoder, []byte, *Change) error
 	oracle func([]byte, *Change) error
-	with   func(members string) string // a small message with further members
+	with   func(members string) string // a small message with further members, which come first and count
 	small  Change                      // what with("") gives
 	cases  func() []changeCase
 }
@@ -38,18 +38,19 @@ func mappingKind() changeKind {
 func changeKinds() []changeKind { return []changeKind{personKind(), mappingKind()} }
 
 func withPerson(members string) string {
-	return withMembers(`{"id":"`+testPersonID+`","team_id":2`, members)
+	return withMembers(`"id":"`+testPersonID+`","team_id":2}`, members)
 }
 
 func withMapping(members string) string {
-	return withMembers(`{"team_id":2,"distinct_id":"user-42","person_id":"`+testPersonID+`"`, members)
+	return withMembers(`"team_id":2,"distinct_id":"user-42","person_id":"`+testPersonID+`"}`, members)
 }
 
-func withMembers(object, members string) string {
+// withMembers returns an object of the members and a rest that ends it.
+func withMembers(rest, members string) string {
 	if members != "" {
-		members = "," + members
+		members += ","
 	}
-	return object + members + "}"
+	return "{" + members + rest
 }
 
 // personOf and mappingOf make one of a message of an event, so that what is nasty
@@ -117,10 +118,10 @@ func propertiesCases() []changeCase {
 		{name: "bare object with invalid UTF-8", message: withPerson("\"properties\":{\"a\":\"\x80\"}"), check: func(c *Change) { c.Properties = []byte("{\"a\":\"\ufffd\"}") }},
 		{name: "bare array", message: withPerson(`"properties":[1]`), check: func(c *Change) { c.Properties = []byte("[1]") }},
 		{name: "bare number that is too large", message: withPerson(`"properties":1e999`), check: func(c *Change) { c.Properties, c.Unloadable = []byte("1e999"), true }},
-		{name: "good properties after bad ones", message: withPerson(`"properties":"[\"\n\",1e999]","properties":"{}"`), check: func(c *Change) { c.Properties = []byte("{}") }},
-		{name: "bad properties after good ones", message: withPerson(`"properties":"{}","properties":"["`), check: func(c *Change) { c.Properties, c.Unloadable = []byte("["), true }},
-		{name: "none after bad ones", message: withPerson(`"properties":"[","properties":null`), check: func(*Change) {}},
-		{name: "empty after bad ones", message: withPerson(`"properties":"[","properties":""`), check: func(*Change) {}},
+		{name: "bad properties after good ones", message: withPerson(`"properties":"{}","properties":"[\"\n\",1e999]"`), check: func(c *Change) { c.Properties = []byte("{}") }},
+		{name: "good properties after bad ones", message: withPerson(`"properties":"[","properties":"{}"`), check: func(c *Change) { c.Properties, c.Unloadable = []byte("["), true }},
+		{name: "properties after none", message: withPerson(`"properties":null,"properties":"["`), check: func(*Change) {}},
+		{name: "properties after empty ones", message: withPerson(`"properties":"","properties":"["`), check: func(*Change) {}},
 	}
 }
 
@@ -137,6 +138,6 @@ func mappingShapes() []changeCase {
 		{name: "distinct id as number", message: withMapping(`"distinct_id":42`), check: id("42")},
 		{name: "distinct id as object", message: withMapping(`"distinct_id":{"a": 1}`), check: id(`{"a": 1}`)},
 		{name: "distinct id under an escaped name", message: withMapping(`"distinct\u005fid":"d"`), check: id("d")},
-		{name: "last distinct id wins", message: withMapping(`"distinct_id":"","distinct_id":"d"`), check: id("d")},
+		{name: "first distinct id counts", message: withMapping(`"distinct_id":"d","distinct_id":"","distinct_i\u0064":null`), check: id("d")},
 	}
 }

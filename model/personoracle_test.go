@@ -3,7 +3,6 @@ package model
 import (
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -52,7 +51,7 @@ func oracleChange(message []byte, c *Change, id string, reason Reason) (map[stri
 	if !ok {
 		return nil, &Reject{Reason: reason}
 	}
-	c.PersonID = []byte(strings.ToLower(string(text)))
+	c.PersonID = text
 	if c.Version, ok = oracleVersion(fields["version"]); !ok {
 		return nil, &Reject{Reason: ReasonVersion}
 	}

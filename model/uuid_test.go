@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,7 +22,11 @@ func TestParseUUID_AnyByteAnywhere(t *testing.T) {
 			require.Equal(t, wantOK, ok, "%q", text)
 			if ok {
 				require.Equal(t, want, got)
+				var buf [36]byte
+				require.Equal(t, strings.ToLower(string(text)), string(lowerUUID(text, &buf)))
 			}
+			var buf [36]byte
+			require.Equal(t, ok && string(text) != testUUID && c >= 'A' && c <= 'F', &lowerIfUUID(text, &buf)[0] == &buf[0], "copied only if need be: %q", text)
 		}
 	}
 }

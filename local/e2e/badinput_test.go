@@ -18,7 +18,7 @@ import (
 // message is a record and what has to become of it.
 type message struct {
 	topic, value string
-	// fate is "row", "superseded", "skipped", or the reason in the rejects; "unloadable" is a row, with NULL and a
+	// fate is "row", "duplicate", "superseded", "skipped", or the reason in the rejects; "unloadable" is a row, with NULL and a
 	// reject where the column's type is JSON.
 	fate string
 }
@@ -65,6 +65,11 @@ func messages() []message {
 		event(1, "row", `"team_id":2,"properties":"{\"a\":1}"`),
 		event(2, "unloadable", `"team_id":2,"properties":"{oops"`),
 		event(3, "skipped", `"team_id":9`),
+		event(10, "row", `"team_id":2,"properties":"{\"$ip\":\"1\",\"\\u0024ip\":\"2\",\"$set\":{\"a\":1,\"a\":2},\"$set\":3}","properties":"[","event":"not this"`),
+		event(11, "row", `"team_id":2,"person_id":"0198F0A2-9D00-7C31-8F7E-000000000001"`),
+		{stack.Topic, `{"uuid":"0198F0A3-1B2C-7F00-8D11-00000000000C","team_id":2,"event":"upper","distinct_id":"d","timestamp":"2026-09-01 12:34:56"}`, "row"},
+		{stack.Topic, `{"uuid":"0198f0a3-1b2c-7f00-8d11-00000000000c","team_id":2,"event":"upper","distinct_id":"d","timestamp":"2026-09-01 23:34:56"}`, "duplicate"},
+		{stack.Topic, `{"uuid":"0198f0a3-1b2c-7f00-8d11-00000000000c","team_id":2,"event":"lower","distinct_id":"d","timestamp":"2026-09-01 12:34:56"}`, "row"},
 		event(4, "no_team", `"team_id":"two"`),
 		{stack.Topic, "", "empty"},
 		{stack.Topic, "connection reset by peer\n", "not_json"},
@@ -122,6 +127,8 @@ func (w *world) sendAll(json bool) (counts batch.Counts, rejects map[string]int)
 		counts.Consumed++
 		switch {
 		case m.fate == "row", m.fate == "unloadable" && !json:
+		case m.fate == "duplicate":
+			counts.Duplicates++
 		case m.fate == "superseded":
 			counts.Superseded++
 		case m.fate == "skipped":

@@ -78,10 +78,7 @@ func textSQL(col column, kind bigquery.FieldType) string {
 	name := "`" + col.name() + "`"
 	switch kind {
 	case bigquery.StringFieldType:
-		switch {
-		case col == colUUID:
-			return "LOWER(" + name + ")"
-		case col.document():
+		if col.document() {
 			return "NULLIF(" + name + ", '')"
 		}
 		return name

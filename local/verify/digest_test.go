@@ -119,7 +119,7 @@ func TestVerify_BigQueryHashesWhatTheFoldHashes(t *testing.T) {
 			h.exec("UPDATE d.events SET `"+name+"` = ?"+at(rows[i]), rows[i].Values[i])
 		}
 	}
-	h.exec("UPDATE d.events SET uuid = UPPER(uuid), elements = CONCAT(' ', elements, ' ')" + at(rows[0]))
+	h.exec("UPDATE d.events SET elements = CONCAT(' ', elements, ' ')" + at(rows[0]))
 	report, queries = check()
 	require.True(t, report.OK(), "means the same: %s", report)
 	require.Equal(t, 3+1+1, queries)

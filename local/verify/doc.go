@@ -9,13 +9,16 @@
 //
 //   - no (topic, partition, offset) is in the table twice;
 //   - every acceptable message has a row at its offset, unless another row has
-//     its team and UUID (repeats inside one batch are dropped);
-//   - a row's values are those of the message at its offset;
+//     the same event: team, UTC day of the timestamp, event, distinct ID and UUID
+//     (repeats inside one batch are dropped);
+//   - a row's values are those of the message at its offset, and UUIDs are in lower
+//     case, in whatever case they came;
 //   - no row is without its message, and none is of a message that had to be
 //     refused.
 //
 // Acceptable is a JSON object of at most MaxBytes with a positive integer
-// team_id (also as a string), a UUID of 36 characters and a readable timestamp.
+// team_id (also as a string), a UUID of 36 characters and a readable timestamp. Of
+// members with one name the first counts, in a message and in a document.
 //
 // Documents (properties and the like) in STRING columns are compared as text, in
 // JSON columns as parsed documents with numbers as BigQuery keeps them. In one
@@ -23,7 +26,7 @@
 // refuse: an escaped lone surrogate equals U+FFFD, and a raw control character
 // inside a string equals its escape.
 //
-// Values are compared by SHA-256, so that memory is 64 bytes per message. BigQuery
+// Values are compared by SHA-256, so that memory is 68 bytes per message. BigQuery
 // makes the hash of a row, over the texts of all columns that are checked, and
 // only rows whose hash is not the message's are read, to compare what they mean.
 // Tables with JSON columns are read whole.
@@ -41,7 +44,7 @@
 // Acceptable is a JSON object with a positive integer team_id (also as a string),
 // a person's UUID of 36 characters, no version or one from 0 to the largest INT64,
 // and in the topic of distinct IDs one that is not empty. Texts that are no JSON
-// strings are their JSON. Rows and mappings are matched by UUID, hence in any case.
+// strings are their JSON. Messages are matched by UUID, hence in any case; rows have it in lower case.
 // A created_at that cannot be read is NULL, a flag that is missing false. Memory is
 // what the table holds.
 package verify

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // documentCell brings a document into the form in which it is compared. No
@@ -22,41 +23,70 @@ func (c Columns) documentCell(col column, text string) cell {
 	if !c.json[col] {
 		return cell{text: mend(text)}
 	}
-	decoder := json.NewDecoder(strings.NewReader(mend(text)))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
+	decoder := jsontext.NewDecoder(strings.NewReader(mend(text)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	form, err := canonical(nil, decoder)
+	if err != nil {
 		return cell{null: true}
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) { // More takes a closing bracket for the end
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return cell{null: true}
 	}
-	return cell{text: string(canonical(nil, value))}
+	return cell{text: string(form)}
 }
 
-// canonical appends a value with members sorted and numbers as BigQuery's JSON
-// type keeps them: 64-bit integers as they are, everything else as float64.
-func canonical(dst []byte, value any) []byte {
-	switch value := value.(type) {
-	case map[string]any:
-		dst = append(dst, '{')
-		for _, key := range slices.Sorted(maps.Keys(value)) {
-			dst = append(strconv.AppendQuote(dst, key), ':')
-			dst = append(canonical(dst, value[key]), ',')
-		}
-		return append(dst, '}')
-	case []any:
-		dst = append(dst, '[')
-		for _, element := range value {
-			dst = append(canonical(dst, element), ',')
-		}
-		return append(dst, ']')
-	case string:
-		return strconv.AppendQuote(dst, value)
-	case json.Number:
-		return append(dst, canonicalNumber(string(value))...)
+// canonical reads a value and appends it as BigQuery's JSON type keeps it: members
+// sorted, of several with one name the first, 64-bit integers as they are, and all
+// other numbers as float64.
+func canonical(dst []byte, decoder *jsontext.Decoder) ([]byte, error) {
+	token, err := decoder.ReadToken()
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Append(dst, value) // true, false, <nil>
+	switch token.Kind() {
+	case '{':
+		return canonicalObject(dst, decoder)
+	case '[':
+		dst = append(dst, '[')
+		for decoder.PeekKind() != ']' {
+			if dst, err = canonical(dst, decoder); err != nil {
+				return nil, err
+			}
+			dst = append(dst, ',')
+		}
+		_, err = decoder.ReadToken()
+		return append(dst, ']'), err
+	case '"':
+		return strconv.AppendQuote(dst, token.String()), nil
+	case '0':
+		return append(dst, canonicalNumber(token.String())...), nil
+	}
+	return append(dst, token.String()...), nil // true, false, null
+}
+
+// canonicalObject reads the rest of an object whose bracket was read.
+func canonicalObject(dst []byte, decoder *jsontext.Decoder) ([]byte, error) {
+	members := map[string][]byte{}
+	for decoder.PeekKind() != '}' {
+		token, err := decoder.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String() // the token is only good until the next one is read
+		value, err := canonical(nil, decoder)
+		if err != nil {
+			return nil, err
+		}
+		if _, known := members[name]; !known {
+			members[name] = value
+		}
+	}
+	dst = append(dst, '{')
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		dst = append(strconv.AppendQuote(dst, name), ':')
+		dst = append(append(dst, members[name]...), ',')
+	}
+	_, err := decoder.ReadToken()
+	return append(dst, '}'), err
 }
 
 // canonicalNumber makes 1, 1.0 and 10e-1 equal, but not 2^53 and 2^53+1.

@@ -44,17 +44,18 @@ func TestDocumentCell_JSONColumnsCompareDocuments(t *testing.T) {
 		{`{"a":123456789012345678901234567890}`, `{"a":1.2345678901234568e29}`},
 		{`{"a":9007199254740993}`, `{"a":9007199254740993}`},
 		{`{"a":18446744073709551615}`, `{"a":18446744073709551615}`},
+		{`{"b":{"a":1,"a":[2,{}],"\u0061":3},"b":null}`, `{"b":{"a":1}}`}, {`{"a":null,"a":1}`, `{"a":null}`}, // the first counts
 	} {
 		require.True(t, same(pair[0], pair[1]), "%s", pair)
 	}
 	for _, pair := range [][2]string{
-		{`{"a":1}`, `{"a":2}`}, {`{"a":1}`, `{"a":"1"}`}, {`{"a":1}`, `{"b":1}`}, {`{"a":null}`, `{}`}, {`{"a":[1,2]}`, `{"a":[2,1]}`},
+		{`{"a":1,"a":2}`, `{"a":2}`}, {`{"a":1}`, `{"a":2}`}, {`{"a":1}`, `{"a":"1"}`}, {`{"a":1}`, `{"b":1}`}, {`{"a":null}`, `{}`}, {`{"a":[1,2]}`, `{"a":[2,1]}`},
 		{`{"a":[1,[2]]}`, `{"a":[[1],2]}`}, {`{"a":false}`, `{"a":null}`}, {`{"a":"x,b"}`, `{"a":"x","b":""}`},
 		{`{"a":9007199254740993}`, `{"a":9007199254740992}`}, {`{"a":18446744073709551615}`, `{"a":18446744073709551614}`},
 	} {
 		require.False(t, same(pair[0], pair[1]), "%s", pair)
 	}
-	for _, text := range []string{"", "no json", `{"a":1} {}`, `{"a":1}}`, `{"a":`} {
+	for _, text := range []string{"", "no json", `{"a":1} {}`, `{"a":1}}`, `{"a":`, `{"a":1,}`, `[1,]`, `[1 2]`, `{"a":1,"a":}`} {
 		require.True(t, c.documentCell(colProperties, text).null, "%q", text)
 	}
 	require.False(t, c.documentCell(colSet, "no json").null, "a STRING column holds any text")

@@ -22,7 +22,7 @@ const (
 // entry is what is kept of a message.
 type entry struct {
 	uuid   uuid.UUID
-	team   int64
+	key    key
 	digest digest
 	state  state
 	rows   uint8 // at this offset, saturating
@@ -88,7 +88,7 @@ func (f *Fold) Message(partition int32, offset int64, at time.Time, value []byte
 		e.state = stateRejected
 		return
 	}
-	e.uuid, e.team = id.uuid, id.team
+	e.uuid, e.key = id.uuid, id.key()
 	if f.skip != nil && f.skip(id.team, values[colEvent].text) {
 		e.state = stateSkipped
 		return
@@ -238,27 +238,25 @@ func (f *Fold) Report() Report {
 // findMissing tells messages without a row that were dropped as repeats from
 // those that are lost. An event sent twice and lost twice is one missing event.
 func (f *Fold) findMissing(total *Report) {
-	present := map[identity]bool{} // of events with a message that has no row
+	present := map[key]bool{} // of events with a message that has no row
 	f.each(func(_ *partition, _ int64, e *entry) {
 		if e.state == stateEvent && e.rows == 0 {
-			present[identity{e.uuid, e.team}] = false
+			present[e.key] = false
 		}
 	})
 	f.each(func(_ *partition, _ int64, e *entry) {
-		id := identity{e.uuid, e.team}
-		if _, wanted := present[id]; wanted && e.state == stateEvent && e.rows > 0 {
-			present[id] = true
+		if _, wanted := present[e.key]; wanted && e.state == stateEvent && e.rows > 0 {
+			present[e.key] = true
 		}
 	})
 	f.each(func(p *partition, offset int64, e *entry) {
-		id := identity{e.uuid, e.team}
 		switch {
 		case e.state != stateEvent || e.rows > 0:
-		case present[id]:
+		case present[e.key]:
 			total.Repeated++
 		default:
 			total.Missing++
-			present[id] = true // counted
+			present[e.key] = true // counted
 			p.note(offset, "uuid %s: missing", e.uuid)
 		}
 	})

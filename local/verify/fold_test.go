@@ -96,6 +96,15 @@ func TestFold_EveryColumnIsCompared(t *testing.T) {
 	}
 }
 
+func TestFold_UUIDsInUpperCaseDiffer(t *testing.T) {
+	tp, c := newTopic(t, 30), columns(t, bigquery.StringFieldType)
+	rows := tp.rows(t, c, true)
+	rows[3].Values = slices.Clone(rows[3].Values)
+	at := slices.Index(c.Names(), "uuid")
+	rows[3].Values[at] = strings.ToUpper(rows[3].Values[at].(string))
+	require.Equal(t, int64(1), tp.compare(c, rows, nil).Different)
+}
+
 func TestFold_SwappedRowsDiffer(t *testing.T) {
 	tp, c := newTopic(t, 100), columns(t, bigquery.StringFieldType)
 	rows := tp.rows(t, c, true)
@@ -116,6 +125,32 @@ func TestFold_RepeatsNeedOneRow(t *testing.T) {
 	require.Equal(t, Report{Events: 1, Missing: 1, Repeated: 0, FirstDifference: "partition 0 offset 0: uuid " + id + ": missing"}, withoutRepeats(report))
 	report = tp.compare(c, []Row{second}, nil)
 	require.Equal(t, int64(1), report.Missing, "another team's event of the same UUID")
+}
+
+// What differs in a part of PostHog's identity is another event, which needs a row of its own.
+func TestFold_EventsWithOneUUIDMayBeDifferentOnes(t *testing.T) {
+	c := columns(t, bigquery.StringFieldType)
+	value := `{"uuid":"` + id + `","team_id":2,"event":"e","distinct_id":"d x","timestamp":"2026-09-01 00:00:00","created_at":"2026-09-03 12:34:56","properties":"{}","elements_chain":""}`
+	for change, repeats := range map[[2]string]int64{
+		{id, strings.ToUpper(id)}:                  1,
+		{`00:00:00"`, `23:59:59.999999"`}:          1,
+		{`01 00:00:00"`, `02T01:59:59.999+02:00"`}: 1,
+		{`"{}"`, `"[]"`}:                           1,
+		{`01 00:00:00"`, `02 00:00:00"`}:           0,
+		{`01 00:00:00"`, `01T01:59:59.999+02:00"`}: 0,
+		{`"e"`, `"f"`}:                             0,
+		{`"d x"`, `"D x"`}:                         0,
+		{`"event":"e"`, `"event":null`}:            0,
+		{`"event":"e","distinct_id":"d x"`, `"event":"e d","distinct_id":"x"`}: 0,
+		{`"team_id":2`, `"team_id":3`}:                                         0,
+		{id, strings.Replace(id, "0", "1", 1)}:                                 0,
+	} {
+		second := strings.Replace(value, change[0], change[1], 1)
+		require.NotEqual(t, value, second)
+		tp := topic{ranges: []kafkaRange{{0, 2}}, maxBytes: 1000, messages: []message{{0, 0, value, 0}, {0, 1, second, 0}}}
+		report := tp.compare(c, []Row{row(t, c, tp.messages[0])}, nil)
+		require.Equal(t, [2]int64{repeats, 1 - repeats}, [2]int64{report.Repeated, report.Missing}, second)
+	}
 }
 
 // withoutRepeats drops how often a missing event had been sent.

@@ -30,8 +30,9 @@ func propertyMembers() []string { return []string{"$ip", "$set", "$set_once"} }
 var errNotOneObject = errors.New("not one JSON object")
 
 // parse reads the whole text, which must be one JSON object, and keeps the
-// members asked for. As with encoding/json, whose decoding into a map this equals
-// at a third of the cost, names may repeat, and what is no UTF-8 is U+FFFD.
+// members asked for. It equals encoding/json's decoding into a map at a third of the
+// cost, but for names that repeat: there a map has the last member, and get the
+// first. What is no UTF-8 is U+FFFD.
 func parse(text []byte, names []string) (members, error) {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if decoder.PeekKind() != '{' {
@@ -80,11 +81,12 @@ func wanted(names []string, quoted jsontext.Value) string {
 	return ""
 }
 
-// get returns the last member of the name, nil if there is none.
+// get returns the first member of the name, nil if there is none. BigQuery's JSON
+// type keeps the first of several, too.
 func (m members) get(name string) jsontext.Value {
-	for i := len(m) - 1; i >= 0; i-- {
-		if m[i].name == name {
-			return m[i].value
+	for _, member := range m {
+		if member.name == name {
+			return member.value
 		}
 	}
 	return nil

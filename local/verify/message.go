@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -12,10 +14,22 @@ import (
 // errRejected is why a message is not an event.
 var errRejected = errors.New("no event")
 
-// identity is what makes two messages repeats of each other.
+// identity is what makes two messages repeats of each other: PostHog's, by which
+// its table of events merges rows.
 type identity struct {
-	uuid uuid.UUID
-	team int64
+	uuid              uuid.UUID
+	team              int64
+	day               string // of the timestamp, UTC
+	event, distinctID string
+}
+
+// key is the identity in little memory.
+type key [16]byte
+
+func (id *identity) key() (k key) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s %q %q", id.uuid, id.team, id.day, id.event, id.distinctID))
+	copy(k[:], sum[:])
+	return k
 }
 
 // decode reads a message into cells, or says that it must be refused. at is the
@@ -46,6 +60,7 @@ func (c Columns) decode(value []byte, at time.Time, maxBytes int) (identity, cel
 	out[colTimestamp] = micros(timestamp)
 	out[colKafkaTimestamp] = micros(at)
 	c.fill(&out, m)
+	id.day, id.event, id.distinctID = timestamp.UTC().Format(time.DateOnly), out[colEvent].text, out[colDistinctID].text
 	return id, out, nil
 }
 
@@ -57,6 +72,9 @@ func (c Columns) fill(out *cells, m members) {
 	for _, col := range [...]column{colPersonID, colPersonMode, colElementsChain} {
 		text, ok := m.text(col.name())
 		out[col] = cell{text: text, null: !ok}
+	}
+	if person, err := uuid.Parse(out[colPersonID].text); err == nil && len(out[colPersonID].text) == 36 {
+		out[colPersonID].text = person.String()
 	}
 	created, ok := m.time("created_at")
 	if out[colCreatedAt] = micros(created); !ok {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/bigquery"
 	"github.com/stretchr/testify/require"
 )
 
@@ -68,10 +69,33 @@ func TestDecode_ExtractsValues(t *testing.T) {
 	}, got)
 }
 
+func TestDecode_UUIDsHaveOneForm(t *testing.T) {
+	upper := strings.ToUpper(id)
+	for person, want := range map[string]string{upper: id, id: id, "{" + upper + "}": "{" + upper + "}", upper[1:]: upper[1:]} {
+		_, got, err := Columns{}.decode([]byte(`{"uuid":"`+upper+`","team_id":2,"timestamp":"2026-09-01 12:34:56","person_id":"`+person+`","distinct_id":"`+upper+`"}`), time.Time{}, 1000)
+		require.NoError(t, err)
+		require.Equal(t, []string{id, want, upper}, []string{got[colUUID].text, got[colPersonID].text, got[colDistinctID].text})
+	}
+}
+
+func TestDecode_OfSeveralMembersWithOneNameTheFirstCounts(t *testing.T) {
+	const rest = `"uuid":"` + id + `","team_id":2,"timestamp":"2026-09-01 12:34:56"}`
+	const value = `{"event":"a","\u0065vent":"b","distinct_id":null,"distinct_id":"d","properties":"{\"$ip\":\"1\",\"\\u0024ip\":\"2\",\"$set\":1,\"$set\":2,\"$set_once\":null,\"$set_once\":3}","properties":"[",` + rest
+	for _, documents := range []bigquery.FieldType{bigquery.StringFieldType, bigquery.JSONFieldType} {
+		_, got, err := columns(t, documents).decode([]byte(value), time.Time{}, 1000)
+		require.NoError(t, err)
+		require.Equal(t, []cell{{text: "a"}, {}, {text: "1"}, {text: "1"}, {null: true}}, []cell{got[colEvent], got[colDistinctID], got[colIP], got[colSet], got[colSetOnce]})
+	}
+	for _, member := range []string{`"uuid":null,`, `"team_id":0,`, `"timestamp":1,`} {
+		_, _, err := Columns{}.decode([]byte("{"+member+rest), time.Time{}, 1000)
+		require.ErrorIs(t, err, errRejected, member)
+	}
+}
+
 func TestParse_IsWhatEncodingJSONReadsIntoAMap(t *testing.T) {
 	names := []string{"a", "é"}
 	for _, text := range []string{
-		`{"a":1,"b":2,"a":"x"}`, `{"\u0061":[1,{"a":2}]}`, `{"\u00e9":1}`, "{\"\xff\":1}", `{"\ud83d":1}`, `{"":{}}`, ` { "a" : "\ud83d\u0000\/" } `,
+		`{"a":1,"b":2}`, `{"\u0061":[1,{"a":2}]}`, `{"\u00e9":1}`, "{\"\xff\":1}", `{"\ud83d":1}`, `{"":{}}`, ` { "a" : "\ud83d\u0000\/" } `,
 		"{\"a\":\"x\xffy\"}", `{"a":"\ud83d\ude00"}`, `{"a":"\udc00\ud83dz"}`, `{}`, `null`, `[]`, `"a"`, `{"a"}`, `{"a":}`, `{"a":01}`, `{"a":1}}`, `{"a":1} {}`,
 		`{"a":1,}`, `{"a":"` + "\n" + `"}`, `{"a":"\x"}`, `{"a":tru}`, `{a:1}`, `{"a":1`, `{"a":-}`, `{"a":1e}`, ``, `{"b":"`, `{"b":[}`, "\ufeff{}",
 	} {

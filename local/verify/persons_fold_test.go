@@ -54,6 +54,8 @@ func TestPersonsFold_JoinsTheLatestOfBoth(t *testing.T) {
 		"mapping deleted":     {[]string{person}, []string{unmapped, mapping}, []PersonRow{off}, nil},
 		"moved to nobody":     {[]string{person}, []string{mapping, moved}, nil, nil},
 		"of another team":     {[]string{bytesReplace(person, `"team_id":2`, `"team_id":3`)}, []string{mapping}, nil, nil},
+		"first of several members": {[]string{person[:len(person)-1] + `,"version":9,"properties":"[","id":1,"team_id":3,"is_identified":0}`},
+			[]string{mapping[:len(mapping)-1] + `,"person_id":"` + other + `","distinct_id":"e","team_id":3}`}, []PersonRow{row}, []PersonRow{row}},
 		"upper case": {[]string{person}, []string{bytesReplace(mapping, id, string(bytes.ToUpper([]byte(id))))},
 			[]PersonRow{row}, []PersonRow{row}},
 	} {

@@ -76,7 +76,7 @@ func (c personColumns) wanted(name string, row PersonRow) cell {
 func (c personColumns) found(name string, value bigquery.Value) cell {
 	switch name {
 	case "person_id":
-		return c.documents.cell(colUUID, value) // as UUIDs are compared: in lower case
+		return c.documents.cell(colPersonID, value)
 	case "properties":
 		return c.documents.cell(colProperties, value)
 	}

@@ -105,17 +105,18 @@ func TestPersons_EveryTamperingIsFound(t *testing.T) {
 		tamper                                  func([][]bigquery.Value) [][]bigquery.Value
 		missing, wrong, unexpected, duplication int64
 	}{
-		"missing":       {func(r [][]bigquery.Value) [][]bigquery.Value { return slices.Delete(r, at, at+1) }, 1, 0, 0, 0},
-		"all missing":   {func([][]bigquery.Value) [][]bigquery.Value { return nil }, int64(len(good)), 0, 0, 0},
-		"doubled":       {func(r [][]bigquery.Value) [][]bigquery.Value { return append(r, r[at]) }, 0, 0, 0, 1},
-		"tripled":       {func(r [][]bigquery.Value) [][]bigquery.Value { return append(r, r[at], r[at]) }, 0, 0, 0, 2},
-		"unknown":       {extra(good[at][0], "nobody knows"), 0, 0, 1, 0},
-		"of no team":    {extra(int64(99), good[at][1]), 0, 0, 1, 0},
-		"NULL team":     {extra(nil, good[at][1]), 0, 0, 1, 0},
-		"NULL ID":       {extra(good[at][0], nil), 0, 0, 1, 0},
-		"other case":    {change(1, strings.ToUpper(good[at][1].(string))+"x"), 1, 0, 1, 0},
-		"stale person":  {change(5, good[at][5].(int64)-1), 0, 1, 0, 0},
-		"stale mapping": {change(4, good[at][4].(int64)-1), 0, 1, 0, 0},
+		"missing":              {func(r [][]bigquery.Value) [][]bigquery.Value { return slices.Delete(r, at, at+1) }, 1, 0, 0, 0},
+		"all missing":          {func([][]bigquery.Value) [][]bigquery.Value { return nil }, int64(len(good)), 0, 0, 0},
+		"doubled":              {func(r [][]bigquery.Value) [][]bigquery.Value { return append(r, r[at]) }, 0, 0, 0, 1},
+		"tripled":              {func(r [][]bigquery.Value) [][]bigquery.Value { return append(r, r[at], r[at]) }, 0, 0, 0, 2},
+		"unknown":              {extra(good[at][0], "nobody knows"), 0, 0, 1, 0},
+		"of no team":           {extra(int64(99), good[at][1]), 0, 0, 1, 0},
+		"NULL team":            {extra(nil, good[at][1]), 0, 0, 1, 0},
+		"NULL ID":              {extra(good[at][0], nil), 0, 0, 1, 0},
+		"other case":           {change(1, strings.ToUpper(good[at][1].(string))+"x"), 1, 0, 1, 0},
+		"person in upper case": {change(2, strings.ToUpper(good[at][2].(string))), 0, 1, 0, 0},
+		"stale person":         {change(5, good[at][5].(int64)-1), 0, 1, 0, 0},
+		"stale mapping":        {change(4, good[at][4].(int64)-1), 0, 1, 0, 0},
 		"swapped persons": {func(r [][]bigquery.Value) [][]bigquery.Value {
 			r[at], r[at+1] = slices.Clone(r[at]), slices.Clone(r[at+1])
 			r[at][2], r[at+1][2] = other, other

@@ -8,7 +8,7 @@ import (
 // Report is the outcome. The first five counts tell right from wrong.
 type Report struct {
 	Events     int64 // rows in the table
-	Missing    int64 // events (team and UUID) of which no row exists
+	Missing    int64 // events of which no row exists
 	Duplicated int64 // rows beyond the first of a (topic, partition, offset)
 	Different  int64 // rows whose values are not those of their message
 	Extra      int64 // rows without a message, or of one that had to be refused

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -43,8 +42,6 @@ func (c Columns) cell(col column, value bigquery.Value) cell {
 		return cell{text: fmt.Sprintf("a %T", value)} // equals no message's value
 	}
 	switch {
-	case col == colUUID:
-		text = strings.ToLower(text)
 	case col == colElements:
 		return unquoted(text)
 	case col.document():

@@ -55,42 +55,60 @@ type partitionMark struct {
 type begun struct {
 	topicID  string
 	stops    map[int32]error // why a partition must not be consumed
-	commits  []batch.Commit  // where partitions begin that have no offset
+	fresh    []int32         // that the group has never consumed
+	commits  []batch.Commit  // where these begin
 	unmarked []int32         // those with an offset that have no mark yet
 }
 
 // begin finds out where partitions without an offset begin; offsets gets them. It writes the topic's start mark, if there
 // is none, and commits nothing. It is safe to repeat.
 func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]batch.GroupOffset) (begun, error) {
-	b := begun{stops: make(map[int32]error)}
 	detail, err := s.topic(ctx, topic)
 	if err != nil {
-		return b, err
+		return begun{}, err
 	}
 	s.offsets.consumed(topic, detail.ID)
-	b.topicID = detail.ID.String()
-	marks, err := s.partitionMarks(ctx, topic, b.topicID, offsets)
+	id := detail.ID.String()
+	marks, err := s.partitionMarks(ctx, topic, id, offsets)
 	if err != nil {
-		return b, err
+		return begun{}, err
 	}
-	var fresh []int32
+	b := judgeMarks(topic, id, marks, offsets)
+	b.commits, err = s.first(ctx, topic, id, b.fresh, offsets)
+	return b, err
+}
+
+// judgeMarks compares what the group has committed with the marks that it left.
+func judgeMarks(topic, topicID string, marks map[int32]partitionMark, offsets map[int32]batch.GroupOffset) begun {
+	b := begun{topicID: topicID, stops: make(map[int32]error)}
 	for p, o := range offsets {
 		mark, marked := marks[p]
 		switch {
 		case o.Err != nil:
 			b.stops[p] = o.Err
-		case marked && mark.TopicID != b.topicID && known(mark.TopicID) && known(b.topicID):
-			b.stops[p] = fmt.Errorf("topic %s has ID %s and this group consumed it under ID %s: %w", topic, b.topicID, mark.TopicID, ErrRecreated)
+		case marked && mark.TopicID != topicID && known(mark.TopicID) && known(topicID):
+			b.stops[p] = fmt.Errorf("topic %s has ID %s and this group consumed it under ID %s: %w", topic, topicID, mark.TopicID, ErrRecreated)
 		case marked && o.Offset < 0:
 			b.stops[p] = fmt.Errorf("%s[%d]: %w", topic, p, batch.ErrNoOffset)
 		case !marked && o.Offset < 0:
-			fresh = append(fresh, p)
+			b.fresh = append(b.fresh, p)
 		case !marked:
 			b.unmarked = append(b.unmarked, p)
 		}
 	}
-	b.commits, err = s.first(ctx, topic, b.topicID, fresh, offsets)
-	return b, err
+	return b
+}
+
+// accept marks partitions as begun under the topic's present ID, whatever ID they were consumed under before.
+func (s *starter) accept(ctx context.Context, topic, topicID string, partitions []int32) error {
+	return each(ctx, partitions, func(ctx context.Context, p int32) error {
+		mark := partitionMark{TopicID: topicID}
+		err := s.create(ctx, s.partitionName(topic, p), mark)
+		if errors.Is(err, ErrMarkExists) {
+			err = s.create(ctx, s.acceptedName(topic, p, topicID), mark)
+		}
+		return err
+	})
 }
 
 // mark writes that the group has had an offset for partitions. It follows the commit of their offset: the other way round,
@@ -167,8 +185,7 @@ func (s *starter) partitionName(topic string, p int32) string {
 	return path.Join(s.prefix, "groups", url.PathEscape(s.group), "partitions", topic, fmt.Sprintf("%d.json", p))
 }
 
-// acceptedName is the mark with which a person has taken a topic for the continuation of the one that it replaced: see
-// Accept.
+// acceptedName is the mark with which a person has taken a topic for the continuation of the one that it replaced.
 func (s *starter) acceptedName(topic string, p int32, topicID string) string {
 	return path.Join(s.prefix, "groups", url.PathEscape(s.group), "accepted", topic, fmt.Sprintf("%d.%s.json", p, topicID))
 }

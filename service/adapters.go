@@ -16,6 +16,7 @@ import (
 	"tidemark/destination"
 	"tidemark/loader"
 	"tidemark/merge"
+	"tidemark/warehouse"
 )
 
 // resolveTimeout bounds the look at the destination table when a batch is opened; the poll loop waits for it.
@@ -112,6 +113,15 @@ type applier struct {
 	direct *loader.Direct
 	staged *merge.Inserter
 	merged *merge.Merger
+	status *merge.StatusTable
+}
+
+func newApplier(cfg Config, house *warehouse.Client, log *slog.Logger) applier {
+	bucket, status := cfg.Loader.Bucket, merge.NewStatusTable(house)
+	return applier{
+		direct: loader.NewDirect(cfg.Loader, house), staged: merge.NewInserter(bucket, house, log),
+		merged: merge.NewMerger(bucket, house, status, log), status: status,
+	}
 }
 
 func (a applier) way(t *batch.Table) batch.Applier {

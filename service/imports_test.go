@@ -35,13 +35,14 @@ func TestPackages_ImportOnlyWhatTheyMay(t *testing.T) {
 	allowed := map[string][]string{
 		"tidemark/batch":        {},
 		"tidemark/model":        {},
-		"tidemark/consumer":     {"tidemark/batch"},
+		"tidemark/operate":      {"tidemark/batch"},
+		"tidemark/consumer":     {"tidemark/batch", "tidemark/operate"},
 		"tidemark/buffer":       {"tidemark/batch", "tidemark/model"},
 		"tidemark/loader":       {"tidemark/batch", "tidemark/model"},
 		"tidemark/merge":        {"tidemark/batch", "tidemark/model"},
 		"tidemark/destination":  {"tidemark/batch", "tidemark/model"},
 		"tidemark/warehouse":    {"tidemark/batch", "tidemark/model", "tidemark/destination", "tidemark/merge", "tidemark/loader"},
-		"tidemark/cmd/tidemark": {"tidemark/service"},
+		"tidemark/cmd/tidemark": {"tidemark/batch", "tidemark/operate", "tidemark/service"},
 	}
 	for pkg, may := range allowed {
 		for _, dep := range goList(t, "-f", `{{join .Imports "\n"}}`, pkg) {

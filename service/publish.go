@@ -46,7 +46,7 @@ type publisher struct {
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
-		status: s.state, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
+		status: s.applier.status, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
 		wake: make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
 		published: make(map[string]time.Time),
 	}

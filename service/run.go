@@ -19,7 +19,6 @@ import (
 	"tidemark/consumer"
 	"tidemark/destination"
 	"tidemark/loader"
-	"tidemark/merge"
 	"tidemark/warehouse"
 )
 
@@ -48,7 +47,6 @@ type service struct {
 	dest     *destination.Destination
 	buffer   *buffer.Buffer
 	applier  applier
-	state    *merge.StatusTable
 	publish  *publisher
 	pacer    *pacer
 	ready    atomic.Bool
@@ -121,11 +119,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 		return err
 	}
 	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
-	s.state = merge.NewStatusTable(s.house)
-	s.applier = applier{
-		direct: loader.NewDirect(s.cfg.Loader, s.house), staged: merge.NewInserter(s.cfg.Loader.Bucket, s.house, s.log),
-		merged: merge.NewMerger(s.cfg.Loader.Bucket, s.house, s.state, s.log),
-	}
+	s.applier = newApplier(s.cfg, s.house, s.log)
 	s.publish = newPublisher(s)
 	s.metrics.committed = s.publish.committed
 	s.pacer = &pacer{Manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
@@ -151,7 +145,10 @@ func (s *service) sessions(ctx context.Context) error {
 		member = member || s.joined()
 		var refused *consumer.JoinError
 		switch {
-		case !errors.Is(err, batch.ErrRejoin): // nil included
+		case err == nil:
+			s.log.Info("handed over")
+			return nil
+		case !errors.Is(err, batch.ErrRejoin):
 			return err
 		case errors.As(err, &refused) && !member && time.Since(begun) > s.cfg.Service.StartTimeout:
 			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, withHint(refused))

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,76 +12,121 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"tidemark/service"
 )
 
-const usage = `tidemark streams PostHog's events and persons from Kafka into BigQuery, exactly once.
+func main() { os.Exit(command(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-Usage:
-  tidemark run        export until SIGTERM or SIGINT, then hand over and exit
-  tidemark version    print version, commit and Go
-  tidemark docs       print docs/configuration.md
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
 
-"tidemark run --help" lists every environment variable.
-`
+// failure is an error of the work itself, not of how the command was called.
+type failure struct{ error }
 
-const runUsage = `Usage: tidemark run
+func (f failure) Unwrap() error { return f.error }
 
-Exports until SIGTERM or SIGINT, then uploads and prepares what is in memory and exits; another replica, or the next
-start, finishes it and reads nothing again. A second signal ends the process at once; nothing is lost then either, but
-what was in memory is read again. Exit code 1: the configuration is wrong, or something it names was not found.
-
-Environment variables:
-
-`
-
-func main() { os.Exit(command(os.Args[1:], os.Stdout, os.Stderr)) }
-
-// command returns the exit code: 0 done, 1 failed, 2 called wrongly.
-func command(args []string, stdout, stderr io.Writer) int {
-	var name string
-	if len(args) > 0 {
-		name = args[0]
-	}
-	help := len(args) > 1 && (args[1] == "--help" || args[1] == "-h" || args[1] == "help")
-	switch {
-	case len(args) > 2 || len(args) == 2 && !help:
-		fmt.Fprintf(stderr, "tidemark %s takes no arguments, found %q\n\n%s", name, args[1], usage)
-		return 2
-	case name == "run" && help:
-		fmt.Fprint(stdout, runUsage)
-		return report(stderr, service.WriteHelp(stdout))
-	case name == "run":
-		return report(stderr, run(stderr))
-	case name == "version" || name == "--version":
-		fmt.Fprintln(stdout, version())
-		return 0
-	case name == "docs":
-		return report(stderr, service.WriteMarkdown(stdout))
-	case name == "--help" || name == "-h" || name == "help":
-		fmt.Fprint(stdout, usage)
-		return 0
-	default:
-		fmt.Fprintf(stderr, "tidemark has no command %q\n\n%s", name, usage)
-		return 2
-	}
-}
-
-func report(stderr io.Writer, err error) int {
+// failed tells the work's errors from those of the call.
+func failed(err error) error {
 	if err == nil {
-		return 0
+		return nil
 	}
-	fmt.Fprintf(stderr, "tidemark: %v\n", err)
-	return 1
+	return failure{err}
 }
 
-func run(stderr io.Writer) error {
+// command returns the exit code: 0 done, 1 failed or refused, 2 called wrongly.
+func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	called, err := root.ExecuteC()
+	var f failure
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &f):
+		fmt.Fprintf(stderr, "tidemark: %v\n", f.error)
+		return exitFailed
+	}
+	fmt.Fprintf(stderr, "tidemark: %v\n\n%s", err, called.UsageString())
+	return exitUsage
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tidemark",
+		Short: "Stream PostHog's events and persons from Kafka into BigQuery, exactly once",
+		Long: `tidemark streams PostHog's events and persons from Kafka into BigQuery, exactly once.
+
+It is configured by environment variables, which "tidemark run --help" lists; the operator's commands use the same ones.
+They work with Kafka, Cloud Storage and BigQuery alone, and those that change something want no replica to run.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("want a command, such as: tidemark run") },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(runCommand(), batchesCommand(), offsetsCommand(), versionCommand(), docsCommand())
+	return root
+}
+
+const runLong = `Exports until SIGTERM or SIGINT, then uploads and prepares what is in memory and exits; another replica, or the next
+start, finishes it and reads nothing again. A second signal ends the process at once; nothing is lost then either, but
+what was in memory is read again. Exit code 1: the configuration is wrong, or something it names was not found.`
+
+func runCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "run", Short: "Export until SIGTERM or SIGINT, then hand over and exit", Long: runLong, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return failed(run(c.ErrOrStderr())) },
+	}
+	help := c.HelpFunc()
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		help(c, args)
+		fmt.Fprint(c.OutOrStdout(), "\nEnvironment variables:\n\n")
+		_ = service.WriteHelp(c.OutOrStdout()) // nobody reads on
+	})
+	return c
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print version, commit and Go", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			fmt.Fprintln(c.OutOrStdout(), version())
+			return nil
+		},
+	}
+}
+
+func docsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "docs", Short: "Print docs/configuration.md", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return failed(service.WriteMarkdown(c.OutOrStdout())) },
+	}
+}
+
+// readConfig reads the configuration from the environment.
+func readConfig() (service.Config, []string, error) {
 	cfg, warnings, err := service.ReadConfig()
 	if err != nil {
 		for _, w := range warnings { // a misspelt name is often why another is not set
 			err = fmt.Errorf("%w\n%s", err, w)
 		}
-		return fmt.Errorf("configuration:\n%w", err)
+		return cfg, nil, fmt.Errorf("configuration:\n%w", err)
+	}
+	return cfg, warnings, nil
+}
+
+func run(stderr io.Writer) error {
+	cfg, warnings, err := readConfig()
+	if err != nil {
+		return err
 	}
 	service.LimitMemory(cfg)
 	log := service.NewLogger(stderr, cfg.Service)
@@ -91,11 +137,7 @@ func run(stderr io.Writer) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	log.Info("tidemark starts", "version", version(), "group", cfg.Consumer.Group, "models", cfg.Destination.Models, "period", cfg.Consumer.Period)
-	if err := service.Run(ctx, cfg, log); err != nil {
-		return err
-	}
-	log.Info("handed over")
-	return nil
+	return service.Run(ctx, cfg, log)
 }
 
 // version reads what the Go linker recorded: module version, commit and toolchain.

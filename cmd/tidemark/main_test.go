@@ -11,7 +11,7 @@ import (
 
 func call(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = command(args, &out, &errs)
+	code = command(args, strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -31,10 +31,23 @@ func TestCommand_HelpListsEveryVariableOfTheDocumentation(t *testing.T) {
 }
 
 func TestCommand_WrongCallsExitWith2AndSayWhatThereIs(t *testing.T) {
-	for _, args := range [][]string{{}, {"start"}, {"run", "now"}, {"run", "--help", "x"}} {
-		code, _, stderr := call(args...)
+	for _, args := range [][]string{{}, {"start"}, {"run", "now"}, {"batches", "show"}, {"batches", "void", "--no"}, {"offsets"}, {"offsets", "set", "topic"}} {
+		code, stdout, stderr := call(args...)
 		require.Equal(t, 2, code, args)
-		require.Contains(t, stderr, "tidemark run")
+		require.Contains(t, stderr, "Usage:\n  tidemark")
+		require.Empty(t, stdout)
+	}
+}
+
+func TestCommand_BadArgumentsSayWhatWasFoundAndWhatIsAllowed(t *testing.T) {
+	for want, args := range map[string][]string{
+		`batch ID is "x"; want a UUID`:                {"batches", "show", "x"},
+		`found ":1"; want TOPIC or TOPIC:PARTITION,…`: {"offsets", "show", ":1"},
+		`partition is "one"; want a number from 0`:    {"offsets", "set", "topic:0,one", "earliest"},
+	} {
+		code, _, stderr := call(args...)
+		require.Equal(t, 1, code, args)
+		require.Contains(t, stderr, want)
 	}
 }
 

@@ -74,17 +74,17 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 	if c.TLSCAFile != "" {
 		pem, err := os.ReadFile(c.TLSCAFile)
 		if err != nil {
-			return nil, fmt.Errorf("TIDEMARK_TLS_CA_FILE: %w", err)
+			return nil, fmt.Errorf("TIDEMARK_TLS_CA_FILE is %q; want a PEM file that can be read: %w", c.TLSCAFile, err)
 		}
 		conf.RootCAs = x509.NewCertPool()
 		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("TIDEMARK_TLS_CA_FILE: %q holds no PEM certificate", c.TLSCAFile)
+			return nil, fmt.Errorf("TIDEMARK_TLS_CA_FILE is %q, which holds no PEM certificate; want one that does", c.TLSCAFile)
 		}
 	}
 	if c.TLSCertFile != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("TIDEMARK_TLS_CERT_FILE, TIDEMARK_TLS_KEY_FILE: %w", err)
+			return nil, fmt.Errorf("TIDEMARK_TLS_CERT_FILE is %q and TIDEMARK_TLS_KEY_FILE is %q; want a PEM certificate and its key: %w", c.TLSCertFile, c.TLSKeyFile, err)
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}
@@ -92,13 +92,9 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 }
 
 func (c *Config) sasl() (sasl.Mechanism, error) {
-	password := c.SASLPassword
-	if c.SASLPasswordFile != "" {
-		b, err := os.ReadFile(c.SASLPasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("TIDEMARK_SASL_PASSWORD_FILE: %w", err)
-		}
-		password = strings.TrimRight(string(b), "\r\n")
+	password, err := c.password()
+	if err != nil {
+		return nil, err
 	}
 	switch strings.ToUpper(c.SASLMechanism) {
 	case "PLAIN":
@@ -108,6 +104,22 @@ func (c *Config) sasl() (sasl.Mechanism, error) {
 	default: // Validate has seen to the rest
 		return scram.Auth{User: c.SASLUsername, Pass: password}.AsSha512Mechanism(), nil
 	}
+}
+
+// password is the one that is configured, or in the file that is.
+func (c *Config) password() (string, error) {
+	if c.SASLPasswordFile == "" {
+		return c.SASLPassword, nil
+	}
+	b, err := os.ReadFile(c.SASLPasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("TIDEMARK_SASL_PASSWORD_FILE is %q; want a file that can be read: %w", c.SASLPasswordFile, err)
+	}
+	password := strings.TrimRight(string(b), "\r\n")
+	if password == "" {
+		return "", fmt.Errorf("TIDEMARK_SASL_PASSWORD_FILE is %q, which is empty; want a file with a password", c.SASLPasswordFile)
+	}
+	return password, nil
 }
 
 // quiet lets the Kafka client's own log through from warnings on: its info lines repeat what our callbacks say.

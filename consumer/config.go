@@ -119,8 +119,22 @@ func (c *Config) validateSecurity() (errs []error) {
 	if !c.TLS && c.TLSCAFile+c.TLSCertFile+c.TLSServerName != "" {
 		errs = append(errs, errors.New("TIDEMARK_TLS is false and a TIDEMARK_TLS_… variable is set; want TIDEMARK_TLS=true"))
 	}
+	if c.TLS {
+		if _, err := c.tlsConfig(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return append(errs, c.validateSASL()...)
+}
+
+// validateSASL wants all that a mechanism needs, and nothing without one: a name or a password alone would be ignored, and the
+// brokers be spoken to without authentication.
+func (c *Config) validateSASL() (errs []error) {
 	switch strings.ToUpper(c.SASLMechanism) {
 	case "":
+		if c.SASLUsername+c.SASLPassword+c.SASLPasswordFile != "" {
+			errs = append(errs, errors.New("TIDEMARK_SASL_MECHANISM is empty and another TIDEMARK_SASL_… variable is set; want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"))
+		}
 		return errs
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 	default:
@@ -131,6 +145,10 @@ func (c *Config) validateSecurity() (errs []error) {
 	}
 	if (c.SASLPassword == "") == (c.SASLPasswordFile == "") {
 		errs = append(errs, errors.New("want exactly one of TIDEMARK_SASL_PASSWORD and TIDEMARK_SASL_PASSWORD_FILE, as TIDEMARK_SASL_MECHANISM is set"))
+		return errs
+	}
+	if _, err := c.password(); err != nil {
+		errs = append(errs, err)
 	}
 	return errs
 }
@@ -162,6 +180,9 @@ func (c *Config) start() (int64, error) {
 	t, err := time.Parse(time.RFC3339, c.Start)
 	if err != nil || t.UnixMilli() < 0 {
 		return 0, fmt.Errorf("TIDEMARK_START is %q; want earliest, latest or an RFC 3339 instant like 2026-09-01T00:00:00Z", c.Start)
+	}
+	if now := time.Now(); t.After(now) {
+		return 0, fmt.Errorf("TIDEMARK_START is %q, which is to come; want an instant until now (%s), or latest", c.Start, now.UTC().Format(time.RFC3339))
 	}
 	return t.UnixMilli(), nil
 }

@@ -164,7 +164,7 @@ func each(ctx context.Context, partitions []int32, do func(context.Context, int3
 // startMark reads where the group started, or resolves START and writes it down. Of several replicas one wins, and all
 // use its offsets.
 func (s *starter) startMark(ctx context.Context, topic, topicID string) (startMark, error) {
-	name := path.Join(s.prefix, "groups", url.PathEscape(s.group), "start", topic+".json")
+	name := StartMark(s.prefix, s.group, topic)
 	var m startMark
 	if found, err := s.read(ctx, name, &m); found || err != nil {
 		return m, err
@@ -179,6 +179,11 @@ func (s *starter) startMark(ctx context.Context, topic, topicID string) (startMa
 		_, err = s.read(ctx, name, &m)
 	}
 	return m, err
+}
+
+// StartMark is the name of the mark that says where a group started on a topic: it has consumed it.
+func StartMark(prefix, group, topic string) string {
+	return path.Join(prefix, "groups", url.PathEscape(group), "start", topic+".json")
 }
 
 func (s *starter) partitionName(topic string, p int32) string {

@@ -26,19 +26,19 @@ var ErrTruncated = errors.New("the partition was truncated below what is committ
 // takeOvers takes over assigned partitions until ctx ends. Those that cannot be taken over yet are tried again by
 // themselves; the others are consumed meanwhile.
 func (s *Session) takeOvers(ctx context.Context) error {
-	wait := retryPending
+	backoff := batch.Backoff{Min: retryPending, Max: retryPendingMax}
 	for {
-		timer := time.NewTimer(s.untilRetry(wait))
+		timer := time.NewTimer(s.untilRetry(backoff.Next()))
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
 		case <-s.arrived:
-			wait = retryPending
+			backoff.Reset()
 		case <-timer.C:
-			wait = min(2*wait, retryPendingMax)
 		}
 		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		for _, st := range s.streams {
 			if err := s.takeOver(ctx, st, s.due(st)); err != nil {
 				if ctx.Err() == nil {

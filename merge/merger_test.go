@@ -27,7 +27,7 @@ func (w *world) persons() *batch.Manifest {
 
 func (w *world) merger(s step) *Merger {
 	v := &view{w, s}
-	return NewMerger("bucket", v, NewStatusTable(v), slog.New(slog.DiscardHandler))
+	return NewMerger("bucket", v, NewStatusTable(v, "g"), slog.New(slog.DiscardHandler))
 }
 
 func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
@@ -162,13 +162,13 @@ func TestStatus_PublishMakesItsRowFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		m := w.persons()
-		s := NewStatusTable(&view{w, calm})
+		s := NewStatusTable(&view{w, calm}, "g")
 		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), m))
 		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), nil))
 		require.Len(t, w.effects, 4, "%v", w.effects)
 
 		refused := errors.New("refused")
-		s = NewStatusTable(&view{w, func(string, func() error) error { return refused }})
+		s = NewStatusTable(&view{w, func(string, func() error) error { return refused }}, "g")
 		require.ErrorIs(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), m), refused)
 	})
 }

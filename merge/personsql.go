@@ -20,7 +20,7 @@ func mergeStatement(s stage) (string, []batch.Param, error) {
 	}
 	sql, err := mergeSQL(t, s.name(), *keys)
 	params := []batch.Param{
-		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()}, {Name: "table_name", Value: t.Table},
+		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()}, {Name: "table_name", Value: t.Table}, {Name: groupColumn, Value: s.manifest.Group},
 		{Name: "first_team", Value: keys.FirstTeam}, {Name: "last_team", Value: keys.LastTeam},
 	}
 	if hasPersons(*keys) {
@@ -87,11 +87,11 @@ const assertStageSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the st
 
 // fenceSQL begins a transaction with the row that those of one table conflict on.
 func fenceSQL(sets string) string {
-	return `ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
+	return `ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name AND consumer_group = @consumer_group) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
 BEGIN TRANSACTION;
 
 UPDATE {status} SET ` + sets + `
-WHERE table_name = @table_name;
+WHERE table_name = @table_name AND consumer_group = @consumer_group;
 `
 }
 

@@ -23,7 +23,7 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time) err
 	for _, created := range made {
 		kind += fmt.Sprintf("_%d", created.UnixMilli())
 	}
-	if _, err := m.warehouse.Query(ctx, tableQuery(t, kind, sql)); err != nil {
+	if _, err := m.warehouse.Query(ctx, tableQuery(t, m.status.group, kind, sql)); err != nil {
 		return fmt.Errorf("seed the side tables of %s: %w", t, err)
 	}
 	return nil

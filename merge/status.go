@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"sync"
 	"time"
@@ -13,18 +14,19 @@ import (
 	"tidemark/batch"
 )
 
-// StatusTable keeps the table that tells people how far the others are complete. Every table has one row in it, made once and
-// updated from then on, which is also what merges of the table conflict on. It is safe for concurrent use.
+// StatusTable keeps the table that tells people how far the others are complete. Every table has one row in it for each consumer
+// group that fills it, made once and updated from then on, which is also what merges of the table conflict on. It is safe for concurrent use.
 type StatusTable struct {
 	warehouse Warehouse
+	group     string // the consumer group
 
 	mu    sync.Mutex
 	ready map[string]bool // tables whose row is there, by full name
 }
 
 // NewStatusTable returns a StatusTable that has looked at nothing yet.
-func NewStatusTable(w Warehouse) *StatusTable {
-	return &StatusTable{warehouse: w, ready: make(map[string]bool)}
+func NewStatusTable(w Warehouse, group string) *StatusTable {
+	return &StatusTable{warehouse: w, group: group, ready: make(map[string]bool)}
 }
 
 // Ensure makes the status table and the row of t, unless they are there. It is safe to repeat; a StatusTable that has found
@@ -44,8 +46,12 @@ func (s *StatusTable) Ensure(ctx context.Context, t batch.Target) error {
 	if err != nil {
 		return err
 	}
-	job := tableQuery(t, fmt.Sprintf("%s_%d", kindRow, created.UnixMilli()), sql, batch.Param{Name: "model", Value: t.Model})
+	kind := fmt.Sprintf("%s_%d_%08x", kindRow, created.UnixMilli(), crc32.ChecksumIEEE([]byte(s.group)))
+	job := tableQuery(t, s.group, kind, sql, batch.Param{Name: "model", Value: t.Model})
 	if _, err := s.warehouse.Query(ctx, job); err != nil {
+		if strings.Contains(err.Error(), groupColumn) {
+			err = fmt.Errorf("it was made by an older tidemark; drop it, and it is made again: %w", err)
+		}
 		return fmt.Errorf("make the row of %s in %s: %w", t.Table, t.StatusTable, err)
 	}
 	s.mu.Lock()
@@ -64,7 +70,7 @@ func (s *StatusTable) Publish(ctx context.Context, t batch.Target, through time.
 	if err != nil {
 		return err
 	}
-	job := tableQuery(t, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through})
+	job := tableQuery(t, s.group, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through})
 	if last != nil {
 		job.Params = append(job.Params, batch.Param{Name: "batch", Value: last.ID.String()}, batch.Param{Name: "rows", Value: rowsOf(last, t)})
 	}
@@ -80,11 +86,11 @@ func (s *StatusTable) Publish(ctx context.Context, t batch.Target, through time.
 }
 
 // tableQuery is a job on a table that belongs to no batch; its statement finds the table's row in the status table by
-// @table_name.
-func tableQuery(t batch.Target, kind, sql string, more ...batch.Param) batch.QueryJob {
+// @table_name and @consumer_group.
+func tableQuery(t batch.Target, group, kind, sql string, more ...batch.Param) batch.QueryJob {
 	return batch.QueryJob{
 		JobRef: batch.TableJob(t, kind), SQL: sql, Labels: map[string]string{"model": t.Model},
-		Params: append([]batch.Param{{Name: "table_name", Value: t.Table}}, more...),
+		Params: append([]batch.Param{{Name: "table_name", Value: t.Table}, {Name: groupColumn, Value: group}}, more...),
 	}
 }
 
@@ -116,14 +122,17 @@ func statusRowSQL(t batch.Target) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.ReplaceAll(`INSERT INTO {status} (table_name, model, updated_at)
-SELECT @table_name, @model, CURRENT_TIMESTAMP()
+	return strings.ReplaceAll(`INSERT INTO {status} (table_name, consumer_group, model, updated_at)
+SELECT @table_name, @consumer_group, @model, CURRENT_TIMESTAMP()
 FROM UNNEST([1])
-WHERE NOT EXISTS (SELECT 1 FROM {status} WHERE table_name = @table_name)
+WHERE NOT EXISTS (SELECT 1 FROM {status} WHERE table_name = @table_name AND consumer_group = @consumer_group)
 `, "{status}", status), nil
 }
 
-// publishSQL moves complete_through on; withBatch says that the last batch is told, too.
+// groupColumn is the column, and the parameter, of the consumer group.
+const groupColumn = "consumer_group"
+
+// publishSQL moves complete_through on, never back, and never ahead of BigQuery's own clock; withBatch says that the last batch is told, too.
 func publishSQL(t batch.Target, withBatch bool) (string, error) {
 	status, err := tableSQL(t.Project, t.Dataset, t.StatusTable)
 	if err != nil {
@@ -133,6 +142,6 @@ func publishSQL(t batch.Target, withBatch bool) (string, error) {
 	if withBatch {
 		sets = "  last_batch = @batch,\n  last_batch_rows = @rows,\n"
 	}
-	return "UPDATE " + status + " SET\n  complete_through = GREATEST(IFNULL(complete_through, @through), @through),\n" + sets +
-		"  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name\n", nil
+	return "UPDATE " + status + " SET\n  complete_through = IF(complete_through > @through, complete_through, LEAST(@through, CURRENT_TIMESTAMP())),\n" + sets +
+		"  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name AND consumer_group = @consumer_group\n", nil
 }

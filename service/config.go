@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,8 @@ type Config struct {
 type Options struct {
 	// HTTPAddr serves health, metrics, status and pprof.
 	HTTPAddr string `envconfig:"HTTP_ADDR" default:":8080" desc:"Address that serves /healthz, /readyz, /metrics, /status and /debug/pprof."`
+	// AllowSecondGroup lets this group write tables that another group fills.
+	AllowSecondGroup bool `envconfig:"ALLOW_SECOND_GROUP" default:"false" desc:"Allow this consumer group to write tables that another group has filled: right where the two export different topics or teams, and otherwise every event is doubled."`
 	// LogFormat is the form of log lines.
 	LogFormat string `envconfig:"LOG_FORMAT" default:"json" desc:"Form of log lines: json, with durations in seconds, or text."`
 	// LogLevel is the least important level that is logged.
@@ -45,7 +49,7 @@ type Options struct {
 
 // Validate reports every fault of the options.
 func (o *Options) Validate() error {
-	var errs []error
+	errs := []error{validateAddr(o.HTTPAddr)}
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		errs = append(errs, fmt.Errorf("TIDEMARK_LOG_FORMAT is %q; want json or text", o.LogFormat))
 	}
@@ -56,6 +60,31 @@ func (o *Options) Validate() error {
 		errs = append(errs, fmt.Errorf("TIDEMARK_START_TIMEOUT is %s; want more than 0s", o.StartTimeout))
 	}
 	return errors.Join(errs...)
+}
+
+// validateAddr wants host:port or :port. An empty address would be a random port on all interfaces.
+func validateAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("TIDEMARK_HTTP_ADDR is %q; want host:port or :port with a port from 0 to 65535", addr)
+	}
+	return nil
+}
+
+// checkFree finds out whether the address can be listened on now, so that a port that is taken is told of with the other faults.
+// Port 0 is any free one.
+func checkFree(addr string) error {
+	if validateAddr(addr) != nil {
+		return nil // told already
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("TIDEMARK_HTTP_ADDR is %q; want an address of this machine with a free port: %w", addr, err)
+	}
+	return l.Close()
 }
 
 // validator is a part of the configuration.
@@ -79,6 +108,12 @@ func ReadConfig() (c Config, warnings []string, err error) {
 		}
 	}
 	return c, append(unknownVariables(os.Environ()), c.Consumer.Warnings()...), errors.Join(errs...)
+}
+
+// ReadRunConfig is [ReadConfig] for a replica, which also needs its HTTP address to be free.
+func ReadRunConfig() (Config, []string, error) {
+	c, warnings, err := ReadConfig()
+	return c, warnings, errors.Join(err, checkFree(c.Service.HTTPAddr))
 }
 
 // readPart reads one variable after the other, because envconfig stops at the first fault and people want to see all.

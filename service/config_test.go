@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"flag"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +49,48 @@ func TestReadConfig_ReportsAllFaultsTogether(t *testing.T) {
 	for _, want := range []string{`TIDEMARK_PERIOD is "soon"; want a duration`, "TIDEMARK_BUCKET", `TIDEMARK_LOG_LEVEL is "loud"; want debug, info, warn or error`, "TIDEMARK_BUFFER_MEMORY", "TIDEMARK_PROJECT"} {
 		require.ErrorContains(t, err, want)
 	}
+}
+
+func TestReadConfig_WhatIsMistypedIsAFaultAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	noPEM, empty := filepath.Join(dir, "no.pem"), filepath.Join(dir, "empty")
+	require.NoError(t, os.WriteFile(noPEM, []byte("hello"), 0o600))
+	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	for want, env := range map[string]map[string]string{
+		"which is to come; want an instant until now":                    {"TIDEMARK_START": "2126-01-01T00:00:00Z"},
+		"TIDEMARK_SASL_MECHANISM is empty and another":                   {"TIDEMARK_SASL_USERNAME": "me"},
+		"TIDEMARK_SASL_MECHANISM is empty and another TIDEMARK_SASL_":    {"TIDEMARK_SASL_PASSWORD": "secret"},
+		`TIDEMARK_HTTP_ADDR is ""; want host:port or :port`:              {"TIDEMARK_HTTP_ADDR": ""},
+		`TIDEMARK_HTTP_ADDR is "8080"; want host:port`:                   {"TIDEMARK_HTTP_ADDR": "8080"},
+		`TIDEMARK_HTTP_ADDR is ":99999"; want host:port`:                 {"TIDEMARK_HTTP_ADDR": ":99999"},
+		"which holds no PEM certificate":                                 {"TIDEMARK_TLS": "true", "TIDEMARK_TLS_CA_FILE": noPEM},
+		"want a PEM file that can be read":                               {"TIDEMARK_TLS": "true", "TIDEMARK_TLS_CA_FILE": dir + "/none"},
+		"want a PEM certificate and its key":                             {"TIDEMARK_TLS": "true", "TIDEMARK_TLS_CERT_FILE": noPEM, "TIDEMARK_TLS_KEY_FILE": noPEM},
+		"want a file that can be read":                                   {"TIDEMARK_SASL_MECHANISM": "PLAIN", "TIDEMARK_SASL_USERNAME": "me", "TIDEMARK_SASL_PASSWORD_FILE": dir + "/none"},
+		"which is empty; want a file with a password":                    {"TIDEMARK_SASL_MECHANISM": "PLAIN", "TIDEMARK_SASL_USERNAME": "me", "TIDEMARK_SASL_PASSWORD_FILE": empty},
+		"TIDEMARK_PERSONS_PERIOD is 7m0s; want a divisor of 24h":         {"TIDEMARK_PERSONS_PERIOD": "7m"},
+		"TIDEMARK_FLUSH_DELAY is 10s; want 0s or more and less than the": {"TIDEMARK_PERSONS_PERIOD": "5s"},
+	} {
+		t.Run(want, func(t *testing.T) {
+			setenv(t, env)
+			_, _, err := ReadConfig()
+			require.ErrorContains(t, err, want)
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
+}
+
+// A port that is taken is told of with the other faults, before anything is waited for.
+func TestReadRunConfig_TellsOfATakenPortWithTheOtherFaults(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	setenv(t, map[string]string{"TIDEMARK_HTTP_ADDR": l.Addr().String(), "TIDEMARK_PERIOD": "7m"})
+	_, _, err = ReadRunConfig()
+	require.ErrorContains(t, err, "want an address of this machine with a free port")
+	require.ErrorContains(t, err, "TIDEMARK_PERIOD is 7m0s")
+	_, _, err = ReadConfig()
+	require.NotContains(t, err.Error(), "free port", "an operator's command serves nothing")
 }
 
 func TestReadConfig_IgnoresVariablesWithoutThePrefix(t *testing.T) {

@@ -90,12 +90,17 @@ func (s *service) flushLag(now time.Time) time.Duration {
 	return now.Sub(oldest)
 }
 
-// serveHTTP serves until ctx ends.
-func (s *service) serveHTTP(ctx context.Context) error {
+// listen takes the HTTP address, before anything else is begun.
+func (s *service) listen() (net.Listener, error) {
 	listener, err := net.Listen("tcp", s.cfg.Service.HTTPAddr)
 	if err != nil {
-		return fmt.Errorf("TIDEMARK_HTTP_ADDR: %w", err)
+		return nil, fmt.Errorf("TIDEMARK_HTTP_ADDR is %q; want an address of this machine with a free port: %w", s.cfg.Service.HTTPAddr, err)
 	}
+	return listener, nil
+}
+
+// serveHTTP serves until ctx ends.
+func (s *service) serveHTTP(ctx context.Context, listener net.Listener) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nothing is lost with a scrape

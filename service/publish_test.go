@@ -48,7 +48,7 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	s := &service{}
 	s.metrics = newMetrics(prometheus.NewRegistry(), s)
 	p := &publisher{
-		status: merge.NewStatusTable(house), watermarks: func(context.Context) (map[string]consumer.Watermark, error) { return marks, nil },
+		status: merge.NewStatusTable(house, "g"), watermarks: func(context.Context) (map[string]consumer.Watermark, error) { return marks, nil },
 		targets: func() []batch.Target {
 			return []batch.Target{events, persons, {Model: destination.EventsModel, Table: "silent"}}
 		},
@@ -65,7 +65,7 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 
 	marks[destination.EventsModel] = consumer.Watermark{Through: at(6), Publish: true}
 	marks[destination.PersonsModel] = consumer.Watermark{Through: at(4)}
-	require.Equal(t, []map[string]any{{"table_name": "events", "through": at(6)}}, publish(), "another replica tells persons")
+	require.Equal(t, []map[string]any{{"consumer_group": "g", "table_name": "events", "through": at(6)}}, publish(), "another replica tells persons")
 	require.Equal(t, map[string]time.Time{"events": at(6), "persons": at(4)}, p.view(), "everybody shows both")
 	marks[destination.EventsModel] = consumer.Watermark{Through: at(9), Publish: true}
 	require.Empty(t, publish(), "one statement per table and period")
@@ -80,8 +80,8 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	marks[destination.PersonsModel] = consumer.Watermark{Through: at(8), Publish: true}
 	got := publish()
 	require.Len(t, got, 2)
-	require.Equal(t, map[string]any{"table_name": "events", "through": at(10), "batch": m.ID.String(), "rows": int64(3)}, got[0])
-	require.Equal(t, map[string]any{"table_name": "persons", "through": at(8)}, got[1], "the merge has told its batch")
+	require.Equal(t, map[string]any{"consumer_group": "g", "table_name": "events", "through": at(10), "batch": m.ID.String(), "rows": int64(3)}, got[0])
+	require.Equal(t, map[string]any{"consumer_group": "g", "table_name": "persons", "through": at(8)}, got[1], "the merge has told its batch")
 
 	marks[destination.EventsModel] = consumer.Watermark{Through: at(16), Publish: true}
 	house.err = errors.New("down")

@@ -67,15 +67,19 @@ type service struct {
 // the Kafka client, after tidemark's own; production passes none.
 func Run(ctx context.Context, cfg Config, log *slog.Logger, kopts ...kgo.Opt) error {
 	s := &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), kopts: kopts}
-	if err := s.connect(ctx); err != nil {
+	listener, err := s.listen()
+	if err != nil {
 		return err
+	}
+	if err := s.connect(ctx); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	defer s.close()
 	// What is open outlives ctx: the hand-over needs the bucket, BigQuery's clients and the encoders.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	g, work := errgroup.WithContext(work)
-	g.Go(func() error { return s.serveHTTP(work) })
+	g.Go(func() error { return s.serveHTTP(work, listener) })
 	g.Go(func() error { return ended(work, s.buffer.Run(work)) })
 	g.Go(func() error { return s.publish.run(work) })
 	g.Go(func() error {
@@ -139,7 +143,8 @@ func (s *service) close() {
 // it may be the brokers' that was changed, and the replica goes on trying.
 func (s *service) sessions(ctx context.Context) error {
 	begun, member := time.Now(), false
-	for wait := rejoinMin; ; wait = min(2*wait, rejoinMax) {
+	backoff := batch.Backoff{Min: rejoinMin, Max: rejoinMax}
+	for {
 		started := time.Now()
 		err := s.runSession(ctx)
 		member = member || s.joined()
@@ -156,13 +161,12 @@ func (s *service) sessions(ctx context.Context) error {
 			s.log.Warn("not everything was handed over; what was in memory is read again", "err", err)
 			return nil
 		case time.Since(started) > rejoinMax:
-			wait = rejoinMin
+			backoff.Reset()
 		}
-		s.log.Warn("session ended in doubt; joining the group again", "err", err, "hint", batch.HintOf(err), "retry_in", wait)
-		select {
-		case <-ctx.Done():
+		wait := backoff.Next()
+		s.log.Warn("session ended in doubt; joining the group again", "err", err, "hint", batch.HintOf(err), "retry_in", wait.Round(time.Millisecond))
+		if !batch.Pause(ctx, wait) {
 			return nil
-		case <-time.After(wait):
 		}
 	}
 }

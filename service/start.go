@@ -7,35 +7,51 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/batch"
 	"tidemark/consumer"
 )
 
+const (
+	// findLimit bounds one look for each of the things that the configuration names. Each has its own, so that brokers that
+	// do not answer do not make the bucket look broken.
+	findLimit = 20 * time.Second
+	// findMin and findMax bound the pause between two looks.
+	findMin, findMax = time.Second, 15 * time.Second
+)
+
 // waitForEverything finds the topics, the bucket and the tables, and retries until StartTimeout: an orchestrator starts
-// things in any order, and a process that ends after seconds only makes a crash loop.
+// things in any order, and a process that ends after seconds only makes a crash loop. When ctx ends, its error is ctx's.
 func (s *service) waitForEverything(ctx context.Context) error {
 	deadline, cancel := context.WithTimeout(ctx, s.cfg.Service.StartTimeout)
 	defer cancel()
+	backoff := batch.Backoff{Min: findMin, Max: findMax}
 	var last error
-	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+	for {
 		err := s.findEverything(deadline)
-		if err == nil || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
-		}
-		if deadline.Err() != nil && last != nil {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			return nil
+		case deadline.Err() != nil && last != nil:
 			err = last // says more than that the last attempt was cut short
 		}
 		last = err
-		s.log.Error("not everything that the configuration names is there", "err", err, "hint", batch.HintOf(err), "retry_in", wait)
-		select {
-		case <-deadline.Done():
+		wait := backoff.Next()
+		var refused *secondGroup
+		if errors.As(err, &refused) { // waiting does not help
+			return withHint(err)
+		}
+		s.log.Error("not everything that the configuration names is there", "err", err, "hint", batch.HintOf(err), "retry_in", wait.Round(time.Millisecond))
+		if !batch.Pause(deadline, wait) && ctx.Err() == nil {
 			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, withHint(err))
-		case <-time.After(wait):
 		}
 	}
 }
@@ -48,10 +64,42 @@ func withHint(err error) error {
 	return err
 }
 
+// findEverything looks for all at the same time, and tells of everything that is missing.
 func (s *service) findEverything(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	return errors.Join(s.findTopics(ctx), s.findBucketAndTables(ctx))
+	var location string // the bucket's
+	looks := []func(context.Context) error{
+		s.findTopics,
+		func(ctx context.Context) (err error) { location, err = s.store.Location(ctx); return err },
+		s.findTables,
+	}
+	errs := make([]error, len(looks))
+	var g sync.WaitGroup
+	for i, look := range looks {
+		g.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, findLimit)
+			defer cancel()
+			errs[i] = look(ctx)
+		})
+	}
+	g.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	s.pacer.refresh(ctx)
+	if dataset := s.resolved.Load().Tables[0].Target.Location; !coLocated(location, dataset) {
+		s.log.Warn("bucket and dataset are in different locations: loads may be refused, or charged as transfer",
+			"bucket", s.cfg.Loader.Bucket, "bucket_location", location, "dataset", s.cfg.Destination.Dataset, "dataset_location", dataset)
+	}
+	return s.checkGroups(ctx)
+}
+
+func (s *service) findTables(ctx context.Context) error {
+	res, err := s.dest.Resolve(ctx)
+	if err != nil {
+		return err
+	}
+	s.resolved.Store(&res)
+	return nil
 }
 
 func (s *service) findTopics(ctx context.Context) error {
@@ -78,29 +126,31 @@ func (s *service) findTopics(ctx context.Context) error {
 	s.maxCommit = consumer.GroupOffsets{Client: client, Group: s.cfg.Consumer.Group}.MaxCommit(ctx)
 	var errs []error
 	for _, variable := range slices.Sorted(maps.Keys(names)) {
-		if err := topics[names[variable]].Err; err != nil {
-			errs = append(errs, &startError{variable, fmt.Errorf("find topic %q: %w", names[variable], err),
-				"check " + variable + " (PostHog may use a prefix or suffix) and that the user may describe and read it, or leave the model out of TIDEMARK_MODELS"})
-		}
+		errs = append(errs, s.checkTopic(ctx, variable, names[variable], topics[names[variable]].Err))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *service) findBucketAndTables(ctx context.Context) error {
-	location, err := s.store.Location(ctx)
-	if err != nil {
-		return err
+// checkTopic says what is wrong with a topic. One that the group has consumed before and that is not there now was deleted: that is
+// told of and stops its own stream, and the others are exported meanwhile. One that was never consumed is more likely a name
+// that is misspelt.
+func (s *service) checkTopic(ctx context.Context, variable, topic string, err error) error {
+	if err == nil {
+		return nil
 	}
-	res, err := s.dest.Resolve(ctx)
-	if err != nil {
-		return err
+	missing := &startError{variable, fmt.Errorf("find topic %q: %w", topic, err),
+		"check " + variable + " (PostHog may use a prefix or suffix) and that the user may describe and read it, or leave the model out of TIDEMARK_MODELS"}
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return missing
 	}
-	s.resolved.Store(&res)
-	s.pacer.refresh(ctx)
-	if dataset := res.Tables[0].Target.Location; !coLocated(location, dataset) {
-		s.log.Warn("bucket and dataset are in different locations: loads may be refused, or charged as transfer",
-			"bucket", s.cfg.Loader.Bucket, "bucket_location", location, "dataset", s.cfg.Destination.Dataset, "dataset_location", dataset)
+	name := consumer.StartMark(s.cfg.Loader.Prefix, s.cfg.Consumer.Group, topic)
+	switch _, err := (marks{s.store}).Get(ctx, name); {
+	case errors.Is(err, consumer.ErrNoMark):
+		return missing
+	case err != nil:
+		return errors.Join(missing, err)
 	}
+	s.log.Error("a topic that was consumed before is not there; its stream waits for it, and the others go on", "err", missing, "hint", missing.hint)
 	return nil
 }
 

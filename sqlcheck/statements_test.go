@@ -64,7 +64,7 @@ func TestStatements_AreGoogleSQL(t *testing.T) {
 // record has package merge apply a batch, and publish, on a warehouse that keeps what it was asked for.
 func record(t *testing.T, tgt batch.Target, keys *batch.Keys) *recorder {
 	r, log, m := newRecorder(tgt), slog.New(slog.DiscardHandler), manifest(tgt, keys)
-	status := merge.NewStatusTable(r)
+	status := merge.NewStatusTable(r, "g")
 	var applier batch.Applier = merge.NewInserter("bucket", r, log)
 	if keys != nil {
 		applier = merge.NewMerger("bucket", r, status, log)

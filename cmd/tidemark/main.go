@@ -112,8 +112,8 @@ func docsCommand() *cobra.Command {
 }
 
 // readConfig reads the configuration from the environment.
-func readConfig() (service.Config, []string, error) {
-	cfg, warnings, err := service.ReadConfig()
+func readConfig(read func() (service.Config, []string, error)) (service.Config, []string, error) {
+	cfg, warnings, err := read()
 	if err != nil {
 		for _, w := range warnings { // a misspelt name is often why another is not set
 			err = fmt.Errorf("%w\n%s", err, w)
@@ -124,7 +124,7 @@ func readConfig() (service.Config, []string, error) {
 }
 
 func run(stderr io.Writer) error {
-	cfg, warnings, err := readConfig()
+	cfg, warnings, err := readConfig(service.ReadRunConfig)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 
 // operator connects and does something. Progress goes to the error stream, so that the output is the result alone.
 func operator(c *cobra.Command, do func(context.Context, *operate.Operator) error) error {
-	cfg, _, err := readConfig()
+	cfg, _, err := readConfig(service.ReadConfig)
 	if err != nil {
 		return failed(err)
 	}

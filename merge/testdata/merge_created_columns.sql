@@ -1,10 +1,10 @@
 ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1`) = @rows AS 'the stage table does not hold the rows that were loaded into it';
 ASSERT EXISTS (SELECT 1 FROM `acme-prod.posthog.persons_person_state` WHERE team_id = 0) AND EXISTS (SELECT 1 FROM `acme-prod.posthog.persons_distinct_id_state` WHERE team_id = 0) AS 'a side table is new and does not know the rows of the persons table yet; if it was emptied by hand, drop it';
-ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_status` WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
+ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_status` WHERE table_name = @table_name AND consumer_group = @consumer_group) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
 BEGIN TRANSACTION;
 
 UPDATE `acme-prod.posthog.tidemark_status` SET last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()
-WHERE table_name = @table_name;
+WHERE table_name = @table_name AND consumer_group = @consumer_group;
 
 MERGE `acme-prod.posthog.persons_person_state` AS t
 USING (

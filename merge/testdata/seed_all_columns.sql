@@ -1,8 +1,8 @@
-ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_status` WHERE table_name = @table_name) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
+ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_status` WHERE table_name = @table_name AND consumer_group = @consumer_group) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
 BEGIN TRANSACTION;
 
 UPDATE `acme-prod.posthog.tidemark_status` SET updated_at = CURRENT_TIMESTAMP()
-WHERE table_name = @table_name;
+WHERE table_name = @table_name AND consumer_group = @consumer_group;
 
 MERGE `acme-prod.posthog.persons_person_state` AS t
 USING (

@@ -143,7 +143,7 @@ func (b *Batch) reject(c *tally, r *kgo.Record, reason model.Reason, detail stri
 // taken adds a chunk's counts.
 func (b *Batch) taken(topic string, n int, c *tally) {
 	b.buffer.metrics.taken(topic, n, c)
-	b.buffer.metrics.held.Set(float64(b.buffer.budget.held.Load()))
+	b.buffer.tellHeld()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tally.Consumed += int64(n)

@@ -8,6 +8,8 @@ import (
 // budget counts bytes. It never refuses any: it says when to hand over and when to wait.
 type budget struct {
 	limit int64
+	// fetched says what the Kafka client holds beside all that: records that are fetched and not taken in yet.
+	fetched atomic.Pointer[func() int64]
 	held  atomic.Int64 // everything
 	live  atomic.Int64 // of it, rows that can still be handed over
 	fixed atomic.Int64 // of it, what only the end of its batch frees: seen events, teams
@@ -15,13 +17,24 @@ type budget struct {
 
 // short says that rows should be handed over: what nobody is freeing yet has reached three quarters of the budget. The
 // rest is for rows that are being encoded and parts that are being uploaded.
-func (b *budget) short() bool { return b.live.Load()+b.fixed.Load() > b.limit/4*3 }
+func (b *budget) short() bool { return b.live.Load()+b.fixed.Load()+b.ahead() > b.limit/4*3 }
+
+// ahead is what the Kafka client holds, as far as it makes rows be handed over: more of it does not, or the parts would get ever
+// smaller for records that only taking them in can free.
+func (b *budget) ahead() int64 { return min(b.fetchedBytes(), b.limit/4) }
+
+func (b *budget) fetchedBytes() int64 {
+	if fetched := b.fetched.Load(); fetched != nil {
+		return (*fetched)()
+	}
+	return 0
+}
 
 // relieved says that enough was handed over. The distance to short keeps early parts few and large.
-func (b *budget) relieved() bool { return b.live.Load()+b.fixed.Load() <= b.limit/8*5 }
+func (b *budget) relieved() bool { return b.live.Load()+b.fixed.Load()+b.ahead() <= b.limit/8*5 }
 
 // over says that no more should be taken in.
-func (b *budget) over() bool { return b.held.Load() > b.limit }
+func (b *budget) over() bool { return b.held.Load()+b.fetchedBytes() > b.limit }
 
 // crowded says that what cannot be handed over takes more than half of the budget: the rest would go out in ever
 // smaller parts.

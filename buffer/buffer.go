@@ -57,6 +57,10 @@ func New(cfg Config, parts PartWriter, metrics *Metrics, workers int) *Buffer {
 	return b
 }
 
+// CountFetched makes the budget count what a Kafka client holds. There is one client at a time; the newest counts. fetched must be
+// safe for concurrent use and cheap: it is called often.
+func (b *Buffer) CountFetched(fetched func() int64) { b.budget.fetched.Store(&fetched) }
+
 // Run encodes and stores parts until ctx ends or a part cannot be stored for a permanent reason, which is its error. It
 // is called once.
 func (b *Buffer) Run(ctx context.Context) error {
@@ -143,8 +147,14 @@ func (b *Buffer) largest() []*bin {
 
 // wake is called after memory was freed or a job ended.
 func (b *Buffer) wake() {
-	b.metrics.held.Set(float64(b.budget.held.Load()))
+	b.tellHeld()
 	b.freed.broadcast()
+}
+
+// tellHeld updates the gauges of memory.
+func (b *Buffer) tellHeld() {
+	b.metrics.held.Set(float64(b.budget.held.Load()))
+	b.metrics.fetched.Set(float64(b.budget.fetchedBytes()))
 }
 
 func (b *Buffer) openBatches() []*Batch {

@@ -11,6 +11,7 @@ import (
 // Metrics of the buffer:
 //
 //	tidemark_buffer_bytes              memory held
+//	tidemark_fetched_bytes             memory that the Kafka client holds in records that are not taken in yet
 //	tidemark_buffer_budget_bytes       memory allowed
 //	tidemark_records_consumed_total    records by topic; each becomes one of the following
 //	tidemark_rows_total                rows kept
@@ -24,7 +25,7 @@ import (
 //
 // Records of a batch that is dropped are read, and counted, again.
 type Metrics struct {
-	held, budget                                  prometheus.Gauge
+	held, fetched, budget                         prometheus.Gauge
 	consumed, rejected, parts                     *prometheus.CounterVec
 	rows, duplicates, superseded, skipped, nulled prometheus.Counter
 	encode                                        prometheus.Histogram
@@ -34,6 +35,7 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		held:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemark_buffer_bytes", Help: "Memory held by rows, seen events and parts on their way."}),
+		fetched:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemark_fetched_bytes", Help: "Memory that the Kafka client holds in records that are fetched and not taken in yet. It counts in the budget."}),
 		budget:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemark_buffer_budget_bytes", Help: "Memory at which fetching pauses (TIDEMARK_BUFFER_MEMORY)."}),
 		consumed:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_records_consumed_total", Help: "Records taken into batches."}, []string{"topic"}),
 		rejected:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidemark_records_rejected_total", Help: "Records that could not become rows and were kept in a rejects part."}, []string{"reason"}),
@@ -48,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 13), // 1 ms to 4 s
 		}),
 	}
-	reg.MustRegister(m.held, m.budget, m.consumed, m.rejected, m.parts, m.rows, m.duplicates, m.superseded, m.skipped, m.nulled, m.encode)
+	reg.MustRegister(m.held, m.fetched, m.budget, m.consumed, m.rejected, m.parts, m.rows, m.duplicates, m.superseded, m.skipped, m.nulled, m.encode)
 	for _, reason := range append(model.Reasons(), ReasonDays) {
 		m.rejected.WithLabelValues(string(reason))
 	}

@@ -55,7 +55,6 @@ func (s *Session) groupOptions() []kgo.Opt {
 		kgo.SessionTimeout(s.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(min(3*time.Second, s.cfg.SessionTimeout/3)),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchMaxBytes(s.scope.FetchMaxBytes),
 		kgo.WithDecompressor(newDecompressor()),
 		kgo.MetadataMaxAge(time.Minute), // how soon partitions added to a topic are noticed
 		kgo.OnPartitionsAssigned(s.onAssigned),
@@ -66,7 +65,7 @@ func (s *Session) groupOptions() []kgo.Opt {
 	if s.cfg.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(s.cfg.InstanceID))
 	}
-	return opts
+	return append(opts, fetchOptions(s.scope.Memory)...)
 }
 
 func (c *Config) tlsConfig() (*tls.Config, error) {

@@ -18,9 +18,9 @@ import (
 
 // Scope is what the whole service decides for a session.
 type Scope struct {
-	Streams       []Stream // to consume, at least one
-	FetchMaxBytes int32    // compressed bytes fetched ahead, per broker
-	MarksPrefix   string   // of the marks' names in the bucket
+	Streams     []Stream // to consume, at least one
+	Memory      int64    // the budget that what is fetched counts in, in bytes
+	MarksPrefix string   // of the marks' names in the bucket
 }
 
 // topics returns the topics of all streams.

@@ -183,9 +183,9 @@ func (s *service) joined() bool {
 
 func (s *service) runSession(ctx context.Context) error {
 	scope := consumer.Scope{
-		Streams:       s.cfg.streams(),
-		FetchMaxBytes: int32(min(max(int64(s.cfg.Buffer.Memory)/16, 1<<20), 32<<20)),
-		MarksPrefix:   s.cfg.Loader.Prefix,
+		Streams:     s.cfg.streams(),
+		Memory:      int64(s.cfg.Buffer.Memory),
+		MarksPrefix: s.cfg.Loader.Prefix,
 	}
 	ports := consumer.Ports{
 		Buffers: &opener{buffer: s.buffer, prefix: s.cfg.Loader.Prefix, kinds: s.cfg.kinds(), dest: s.dest, log: s.log, last: &s.resolved},
@@ -205,6 +205,7 @@ func (s *service) runSession(ctx context.Context) error {
 		return err
 	}
 	s.session.Store(session)
+	s.buffer.CountFetched(session.FetchedBytes)
 	if err := session.Run(ctx); err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}

@@ -123,7 +123,7 @@ func TestPlot_StepsAreOneTwoOrFive(t *testing.T) {
 func TestOptions_DefaultIsEveryVariantAndFaultsAreNamed(t *testing.T) {
 	opts, err := parseOptions(nil, io.Discard)
 	require.NoError(t, err)
-	require.Len(t, opts.variants, 12)
+	require.Len(t, opts.variants, 14)
 
 	for args, want := range map[string]string{
 		"--only nothing": "matches nothing; want one of 1KB/snappy/1",

@@ -18,7 +18,7 @@ const topic = "clickhouse_events_json"
 
 // serveBroker is the broker's process. Its log is on disk: in memory it would take more than the topic is large.
 func serveBroker(t task) (err error) {
-	b, err := kafka.Start(kafka.Config{Topics: []string{topic}, Partitions: int32(t.Partitions), DataDir: t.Dir})
+	b, err := kafka.Start(kafka.Config{Topics: []string{topic}, Partitions: int32(t.Partitions), Brokers: t.Nodes, DataDir: t.Dir})
 	if err != nil {
 		return err
 	}

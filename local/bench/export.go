@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -41,16 +42,18 @@ type observer struct {
 	valueBytes uint64
 	stop       func()
 	profile    string
+	first      sync.Once // batch that is read
 	meter      *meter
 	cpu        *os.File
 	err        error
 }
 
-// OnFetchBatchRead implements kgo.HookFetchBatchRead; one goroutine per broker calls it, and there is one broker.
+// OnFetchBatchRead implements kgo.HookFetchBatchRead; one goroutine per broker calls it.
 func (o *observer) OnFetchBatchRead(kgo.BrokerMetadata, string, int32, kgo.FetchBatchMetrics) {
-	if o.meter != nil {
-		return
-	}
+	o.first.Do(o.start)
+}
+
+func (o *observer) start() {
 	o.meter = begin()
 	if o.profile != "" {
 		o.cpu, o.err = os.Create(o.profile + ".cpu.pprof")

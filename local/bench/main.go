@@ -39,6 +39,8 @@ func run(ctx context.Context, opts options) error {
 		return measureIdle(ctx, opts)
 	case opts.boundary != "":
 		return measureBoundary(ctx, opts)
+	case opts.catchUp:
+		return measureCatchUp(ctx, opts)
 	case opts.merge:
 		return measureMerge(ctx, opts)
 	case opts.flames != "":

@@ -31,7 +31,7 @@ func withTopic(ctx context.Context, opts options, v variant, f func(task) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	t := task{Variant: v, Records: opts.records, Partitions: opts.partitions, Dir: dir}
+	t := task{Variant: v, Records: opts.records, Partitions: opts.partitions, Nodes: opts.nodes, Dir: dir}
 	b, err := startBroker(ctx, t)
 	if err != nil {
 		return err

@@ -34,21 +34,27 @@ func allVariants() (all []variant) {
 			}
 		}
 	}
-	return all
+	return append(all, variant{"9KB", "lz4", 100}, variant{"9KB", "zstd", 100})
 }
 
 // generator makes the variant's messages. There are none too large for tidemark: one alone would outweigh a thousand.
 func (v variant) generator() (*generator.Generator, error) {
 	cfg := generator.Config{Seed: 1, Teams: v.Teams, Oversized: -1}
-	if v.Size != "1KB" {
+	switch v.Size {
+	case "2.6KB":
 		cfg.Profile = generator.ProfileLarge
+	case "9KB":
+		cfg.Profile = generator.ProfileProduction
 	}
 	return generator.New(cfg)
 }
 
 func (v variant) codec() kgo.CompressionCodec {
-	if v.Codec == "lz4" {
+	switch v.Codec {
+	case "lz4":
 		return kgo.Lz4Compression()
+	case "zstd":
+		return kgo.ZstdCompression()
 	}
 	return kgo.SnappyCompression()
 }
@@ -58,6 +64,7 @@ type options struct {
 	records    uint64
 	count      int
 	partitions int
+	nodes      int
 	memory     string
 	markdown   string
 	profile    string
@@ -70,6 +77,7 @@ type options struct {
 	boundary string
 	flames   string
 	merge    bool
+	catchUp  bool
 
 	rows, changes int // with merge
 
@@ -79,6 +87,9 @@ type options struct {
 
 // typical is the variant that the other measurements are of.
 const typical = "^2.6KB/lz4/100$"
+
+// production is the variant that looks like production: local/bench/catchup.go.
+const production = "^9KB/zstd/100$"
 
 const usage = `Usage: go run ./local/bench [flags]
 
@@ -98,6 +109,7 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 	fs.Uint64Var(&o.records, "records", 200_000, "messages in each topic")
 	fs.IntVar(&o.count, "count", 1, "measurements of each variant, of which the median counts")
 	fs.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
+	fs.IntVar(&o.nodes, "brokers", 1, "nodes of the embedded Kafka")
 	fs.StringVar(&o.memory, "memory", "256MiB", "TIDEMARK_BUFFER_MEMORY; small, so that the budget matters during the run")
 	fs.StringVar(&o.markdown, "markdown", "", "also write the table as markdown to this file")
 	fs.StringVar(&o.profile, "profile", "", "existing directory for pprof profiles of tidemark (cpu and allocs) by variant")
@@ -109,11 +121,15 @@ func parseOptions(args []string, out io.Writer) (o options, err error) {
 	fs.DurationVar(&o.period, "period", 20*time.Second, "with --boundary: TIDEMARK_PERIOD")
 	volumes := fs.String("volumes", "25000,50000,100000,200000,400000", "with --boundary: messages in each of the periods")
 	fs.StringVar(&o.flames, "flamegraph", "", "profile tidemark, instead, and draw its CPU time into this SVG file")
+	fs.BoolVar(&o.catchUp, "catch-up", false, "measure the memory that catching up takes, instead: 12 brokers, 512 partitions, events of 9 KB in zstd batches")
 	fs.BoolVar(&o.merge, "merge", false, "measure a merge of persons, instead, and what BigQuery would bill for it")
 	fs.IntVar(&o.rows, "rows", 10_000_000, "with --merge: rows in the persons table, of half as many persons")
 	fs.IntVar(&o.changes, "changes", 1_000_000, "with --merge: keys that are changed")
 	if err := fs.Parse(args); err != nil {
 		return o, err
+	}
+	if o.catchUp {
+		*only, o.nodes, o.partitions, o.ceilings = production, 12, 512, false
 	}
 	if *only == "" && (o.cores || o.idle > 0 || o.boundary != "" || o.flames != "") {
 		*only = typical
@@ -163,6 +179,7 @@ func (o *options) complete(only string, rest []string) error {
 	fault(o.rows >= 100 && o.rows%(2*mergeTeams) == 0, "--rows is %d; want a multiple of %d", o.rows, 2*mergeTeams)
 	fault(o.changes >= 10 && o.changes <= o.rows/2, "--changes is %d; want 10 up to half of --rows", o.changes)
 	fault(o.period >= 2*time.Second && 24*time.Hour%max(o.period, 1) == 0, "--period is %s; want a divisor of 24h from 2s on", o.period)
+	fault(o.nodes >= 1 && o.nodes <= 64, "--brokers is %d; want 1 to 64", o.nodes)
 	fault(o.partitions >= 1 && o.partitions <= 1000, "--partitions is %d; want 1 to 1000", o.partitions)
 	return errors.Join(errs...)
 }

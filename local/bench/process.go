@@ -20,6 +20,7 @@ type task struct {
 	Variant    variant
 	Records    uint64
 	Partitions int
+	Nodes      int      // nodes of the broker's process; 0 means 1
 	Dir        string   // of the broker's log
 	Brokers    []string // of those who read
 	Idle       time.Duration

@@ -15,6 +15,9 @@ const (
 	// ProfileLarge makes events of about 2.6 KB, as a site with many feature
 	// flags and super properties sends them.
 	ProfileLarge
+	// ProfileProduction makes events of about 9 KB, as PostHog's own exporter sees them: many flags, long payloads, and as many
+	// properties of the person again.
+	ProfileProduction
 )
 
 // Config determines every message. Two generators of the same configuration

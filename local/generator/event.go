@@ -129,7 +129,7 @@ func (g *Generator) writeNode(w *writer, e *event) {
 	}
 	if e.origin == node || r.oneIn(2) {
 		w.uuid("person_id", e.person.id)
-		e.person.writeProperties(w, g.cfg.Profile == ProfileLarge)
+		e.person.writeProperties(w, g)
 		w.time("person_created_at", e.person.created, layoutSecs)
 	}
 	w.str("person_mode", e.person.mode)
@@ -154,7 +154,7 @@ func (g *Generator) writePython(w *writer, e *event) {
 	w.time("created_at", e.captured, layoutMicros)
 	w.str("elements_chain", g.elementsChain(e))
 	w.uuid("person_id", e.person.id)
-	e.person.writeProperties(w, g.cfg.Profile == ProfileLarge)
+	e.person.writeProperties(w, g)
 	w.time("person_created_at", e.person.created, layoutMicros)
 	w.str("person_mode", e.person.mode)
 }

@@ -224,7 +224,7 @@ func TestAppend_TeamsFollowZipfAndUsersAreStable(t *testing.T) {
 }
 
 func TestAppend_SizesAndAllocations(t *testing.T) {
-	for profile, want := range map[Profile]float64{ProfileSmall: 1100, ProfileLarge: 2600} {
+	for profile, want := range map[Profile]float64{ProfileSmall: 1100, ProfileLarge: 2600, ProfileProduction: 9000} {
 		g := newGenerator(t, Config{Profile: profile, Malformed: -1, Oversized: -1})
 		size := 0
 		for i := range uint64(5000) {

@@ -90,7 +90,7 @@ func (p *person) writeEmail(w *writer, key string) {
 }
 
 // writeProperties writes the object person_properties as a string.
-func (p *person) writeProperties(w *writer, large bool) {
+func (p *person) writeProperties(w *writer, g *Generator) {
 	mark := w.nested("person_properties")
 	if p.mode != "propertyless" {
 		if p.distinctID != "" {
@@ -100,11 +100,15 @@ func (p *person) writeProperties(w *writer, large bool) {
 		}
 		w.str("$initial_referring_domain", "$direct")
 		w.str("$geoip_country_code", p.place.code)
-		if large {
+		if g.cfg.Profile != ProfileSmall {
 			w.str("$os", p.platform.os)
 			w.str("$browser", p.platform.browser)
 			w.str("$geoip_city_name", p.place.city)
 			w.time("$creator_event_at", p.created, time.RFC3339)
+		}
+		if g.cfg.Profile == ProfileProduction {
+			r := newRandom(g.cfg.Seed, purposeTraits, uint64(p.created.UnixNano()))
+			writeMany(w, g, &r, g.words.traits)
 		}
 	}
 	w.endNested(mark)

@@ -52,7 +52,7 @@ func (n *note) writeTraits(w *writer, g *Generator, r *random) {
 		depth := 2 + r.below(30)
 		w.raw("nested", strings.Repeat(`{"in":[`, depth)+strconv.Itoa(depth)+strings.Repeat("]}", depth))
 	}
-	if g.cfg.Profile == ProfileLarge {
+	if g.cfg.Profile != ProfileSmall {
 		w.str("$os", user.platform.os)
 		w.str("$browser", user.platform.browser)
 		w.str("$geoip_city_name", user.place.city)

@@ -43,8 +43,12 @@ func (g *Generator) writeProperties(w *writer, e *event, at time.Time) {
 		writeCustom(w, g, &r)
 	}
 	g.writeOdd(w, &r)
-	if g.cfg.Profile == ProfileLarge {
+	if g.cfg.Profile != ProfileSmall {
 		g.writeLarge(w, e, &r)
+	}
+	if g.cfg.Profile == ProfileProduction {
+		writeMany(w, g, &r, g.words.experiments)
+		w.str("$feature_flag_payload", pick(&r, g.words.payloads))
 	}
 	if e.padding > 0 {
 		w.str("payload", filler(&r, e.padding))
@@ -144,6 +148,13 @@ func (g *Generator) writeOdd(w *writer, r *random) {
 	}
 	if r.oneIn(100) {
 		w.str("number_as_text", pick(r, g.words.numbers))
+	}
+}
+
+// writeMany adds a property of every name.
+func writeMany(w *writer, g *Generator, r *random, names []string) {
+	for _, name := range names {
+		w.str(name, pick(r, g.words.products))
 	}
 }
 

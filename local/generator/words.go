@@ -1,5 +1,7 @@
 package generator
 
+import "strconv"
+
 // words are what events are made of. They hold what consumers must carry
 // unchanged: several scripts, combining marks, emoji beyond the basic plane,
 // quotes, backslashes, line ends and characters that HTML or JavaScript care about.
@@ -18,6 +20,10 @@ type words struct {
 	chains    []string // elements_chain
 	flags     []string // as property names
 	models    []string
+
+	// Of events as large as production's.
+	experiments, traits []string // property names
+	payloads            []string // long values
 }
 
 // source is how a session came to the site.
@@ -39,7 +45,28 @@ func newWords() words {
 		chains:    chains(),
 		flags:     []string{"$feature/new-checkout", "$feature/dark-mode", "$feature/pricing-test", "$feature/fast-search", "$feature/beta-editor", "$feature/team-inbox", "$feature/ai-summary", "$feature/eu-banner"},
 		models:    []string{"gpt-example", "claude-example", "llama-example"},
+
+		experiments: numbered("$feature/experiment-", 80), traits: numbered("$initial_trait_", 72), payloads: payloads(),
 	}
+}
+
+// numbered makes n names.
+func numbered(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = prefix + strconv.Itoa(i)
+	}
+	return names
+}
+
+// payloads are long values, the same for every seed.
+func payloads() []string {
+	r := newRandom(0, purposeEvent, 0)
+	list := make([]string, 50)
+	for i := range list {
+		list[i] = filler(&r, 900)
+	}
+	return list
 }
 
 func places() []place {

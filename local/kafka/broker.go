@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Broker is a running fake cluster. Its methods are safe for concurrent use.
@@ -65,6 +66,11 @@ func (b *Broker) start(cfg Config) error {
 		}
 	}
 	b.cluster = cluster
+	cluster.ControlKey(kmsg.OffsetCommit.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := refuseCommit(req.(*kmsg.OffsetCommitRequest), cfg.MaxCommitBytes)
+		return resp, nil, resp != nil
+	})
 	return nil
 }
 

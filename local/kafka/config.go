@@ -35,6 +35,10 @@ type Config struct {
 	// local mode produces on purpose.
 	MaxMessageBytes int
 
+	// MaxCommitBytes is how many bytes the entries of one offset commit may take together; 0 means Kafka's default for the
+	// topic that coordinators keep offsets in, 1,048,588.
+	MaxCommitBytes int
+
 	// Heartbeat is the interval at which members of KIP-848 groups hear about a
 	// rebalance; 0 means 100ms. kfake's default of 5s makes every rebalance take
 	// that long. Members of classic groups choose their own interval.
@@ -76,6 +80,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxMessageBytes == 0 {
 		c.MaxMessageBytes = 8 << 20
+	}
+	if c.MaxCommitBytes == 0 {
+		c.MaxCommitBytes = 1_048_588
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 100 * time.Millisecond

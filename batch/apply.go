@@ -219,8 +219,8 @@ func (d *Driver) logCommitted(m *Manifest) {
 	d.log.Info("batch committed", "batch", m.ID, "reason", m.Reason, "period", m.Period.Start, "rows", rows, "parts", parts,
 		"bytes", bytes, "rejects", m.Counts.Rejected, "duplicates", m.Counts.Duplicates, "skipped", m.Counts.Skipped,
 		"partitions", len(m.Ranges), "took", time.Since(m.SealedAt).Round(time.Millisecond))
-	if c := m.Counts; c.Skipped > 0 && c.Skipped == c.Consumed {
-		d.log.Warn("every record of the batch was skipped, since no team of them has a destination; check TIDEMARK_TEAMS",
-			"batch", m.ID, "skipped", c.Skipped)
+	if rows == 0 && m.Counts.Skipped > 0 {
+		d.log.Warn("the batch has no row, and records of it were skipped, since their teams have no destination; check TIDEMARK_TEAMS",
+			"batch", m.ID, "skipped", m.Counts.Skipped, "consumed", m.Counts.Consumed)
 	}
 }

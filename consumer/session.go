@@ -98,6 +98,7 @@ func NewSession(cfg Config, scope Scope, ports Ports, metrics *Metrics, log *slo
 	}
 	metrics.sessions.Inc()
 	for _, of := range scope.Streams {
+		metrics.full(of.Name, false)
 		s.streams = append(s.streams, &stream{Stream: of, driver: ports.Driver(of.Name, offsets), lastSeal: time.Now(),
 			decided: func(context.Context) error { return nil }})
 	}

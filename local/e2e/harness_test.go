@@ -23,7 +23,11 @@ import (
 // TestMain runs the tests, or a replica that startProcess asked for.
 func TestMain(m *testing.M) {
 	harness.RunReplica()
-	os.Exit(m.Run())
+	code := m.Run()
+	if commandDir != "" {
+		_ = os.RemoveAll(commandDir) // temporary
+	}
+	os.Exit(code)
 }
 
 const (

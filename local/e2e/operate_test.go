@@ -21,13 +21,14 @@ import (
 	"tidemark/operate"
 )
 
-// command is the tidemark command, built once.
-var command = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // what the tests share
-	dir, err := os.MkdirTemp("", "tidemark-command-")
-	if err != nil {
+// command is the tidemark command, built once, in a directory that TestMain removes.
+var commandDir string //nolint:gochecknoglobals // what the tests share
+
+var command = sync.OnceValues(func() (path string, err error) { //nolint:gochecknoglobals // as above
+	if commandDir, err = os.MkdirTemp("", "tidemark-command-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "tidemark")
+	path = filepath.Join(commandDir, "tidemark")
 	out, err := exec.Command("go", "build", "-o", path, "tidemark/cmd/tidemark").CombinedOutput()
 	if err != nil {
 		return string(out), err

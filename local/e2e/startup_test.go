@@ -85,3 +85,14 @@ func TestStart_ATopicThatWasConsumedBeforeStopsOnlyItsStream(t *testing.T) {
 	r.HandOver()
 	require.False(t, w.through(stack.PersonsTable).After(since))
 }
+
+// A list of teams that has none of those that send is most likely mistyped: offsets move on over everything. It is told.
+func TestTeams_ABatchThatIsSkippedWholeIsWarnedOf(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(map[string]string{"TIDEMARK_TEAMS": "999999"})
+	w.produce(500)
+	w.waitExported()
+	r.HandOver()
+	require.Contains(t, r.Log.String(), "check TIDEMARK_TEAMS")
+	require.Regexp(t, `msg="batch committed".* skipped=[1-9]`, r.Log.String())
+}

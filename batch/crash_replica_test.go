@@ -41,7 +41,7 @@ func (w *crashWorld) runSession(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &crashSession{crashMember: w.join(cancel), cursors: map[TopicPartition]*crashCursor{}, taking: map[TopicPartition]*atomic.Bool{}}
-	s.driver = NewDriver(Config{MaxChain: w.plan.MaxChain, CommitTimeout: time.Minute, RetryMin: 1, RetryMax: 1},
+	s.driver = NewDriver(Config{MaxBatches: w.plan.MaxBatches, CommitTimeout: time.Minute, RetryMin: 1, RetryMax: 1},
 		Ports{s.crashMember, s.crashMember, s.crashMember, s.crashMember}, discard)
 	s.wg.Go(func() {
 		_ = s.driver.Run(ctx)

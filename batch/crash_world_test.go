@@ -37,11 +37,11 @@ type crashWorld struct {
 
 // crashPlan is what a seed decides beforehand.
 type crashPlan struct {
-	Partitions, Replicas, Records, MaxChain, Faults int
-	Rate                                            float64 // of faults, per opportunity
-	Seal                                            float64 // of seals, per turn of the poll loop
-	Job, Call, Turn                                 time.Duration
-	Meddle                                          bool // somebody changes offsets by other means than tidemark's
+	Partitions, Replicas, Records, MaxBatches, Faults int
+	Rate                                              float64 // of faults, per opportunity
+	Seal                                              float64 // of seals, per turn of the poll loop
+	Job, Call, Turn                                   time.Duration
+	Meddle                                            bool // somebody changes offsets by other means than tidemark's
 }
 
 func newCrashWorld(seed uint64) *crashWorld {
@@ -53,7 +53,7 @@ func newCrashWorld(seed uint64) *crashWorld {
 	}
 	r := w.rand("plan")
 	w.plan = crashPlan{
-		Partitions: 1 + r.IntN(4), Replicas: 1 + r.IntN(3), Records: 1 + r.IntN(30), MaxChain: 1 + r.IntN(4), Faults: r.IntN(24),
+		Partitions: 1 + r.IntN(4), Replicas: 1 + r.IntN(3), Records: 1 + r.IntN(30), MaxBatches: 1 + r.IntN(4), Faults: r.IntN(24),
 		Rate: 0.3 * r.Float64(), Seal: 0.05 + 0.6*r.Float64(),
 		Job: time.Duration(r.IntN(2000)) * time.Millisecond, Call: time.Duration(1+r.IntN(100)) * time.Millisecond,
 		Turn: time.Duration(1+r.IntN(200)) * time.Millisecond, Meddle: r.IntN(3) == 0,

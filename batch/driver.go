@@ -18,9 +18,9 @@ type Config struct {
 	Stream string
 	// Group is the consumer group's name, which counts in the size of commits.
 	Group string
-	// MaxChain is how many prepared batches a partition may have before fetching pauses. Slots for the batches that a
+	// MaxBatches is how many batches may be on their way before fetching pauses. Slots in the chains for the batches that a
 	// revoke or a shutdown seals come on top.
-	MaxChain int
+	MaxBatches int
 	// MaxCommit is how many bytes the entries of one offset commit may take in Kafka's own topic; zero means
 	// [DefaultMaxCommit].
 	MaxCommit int
@@ -186,8 +186,9 @@ func (d *Driver) Release(tps []TopicPartition) {
 	d.refresh()
 }
 
-// Full says that no further batch may be sealed for now: the chain is as long as it may be, one commit of all the
-// partitions held would be larger than Kafka takes, or batches wait for their prepare. Fetching pauses until it is false.
+// Full says that no further batch may be sealed for now: as many are on their way as may be, one commit of all the partitions
+// held would be larger than Kafka takes, or batches wait for their prepare. Fetching pauses until it is false. No chain is longer
+// than the number of batches, of which one may have few of the partitions.
 func (d *Driver) Full() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -197,12 +198,11 @@ func (d *Driver) Full() bool {
 			waiting++
 		}
 	}
-	longest := d.ledger.Longest() + waiting
-	if longest >= d.cfg.MaxChain || waiting > maxSealed/2 {
+	if len(d.batches) >= d.cfg.MaxBatches || waiting > maxSealed/2 {
 		return true
 	}
 	// With nothing on its way nothing would make room, so then the next batch must do, whatever its size.
-	return longest > 0 && d.ledger.prepareBytes(d.cfg.Group, waiting+spareLinks) > d.cfg.MaxCommit
+	return len(d.batches) > 0 && d.ledger.prepareBytes(d.cfg.Group, waiting+spareLinks) > d.cfg.MaxCommit
 }
 
 func (d *Driver) stateOf(e *entry) State {

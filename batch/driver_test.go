@@ -245,7 +245,7 @@ func TestDriver_IsFullWhenThePrepareOfAllPartitionsWouldBeTooLarge(t *testing.T)
 		w.offsets[tp(p)] = begun
 		tps = append(tps, tp(p))
 	}
-	s := startWith(t, w, Config{Group: "tidemark", MaxChain: 32, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond})
+	s := startWith(t, w, Config{Group: "tidemark", MaxBatches: 32, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond})
 	s.assign(t, tps...)
 	prepared := int64(0)
 	for ; !s.Full(); prepared++ {

@@ -9,7 +9,7 @@ import (
 
 var (
 	// Nothing is retried within a step: what fails stays failed, or ends the session.
-	exploreConfig = Config{MaxChain: maxBatches, CommitTimeout: time.Hour, RetryMin: 1, RetryMax: 1}
+	exploreConfig = Config{MaxBatches: maxBatches, CommitTimeout: time.Hour, RetryMin: 1, RetryMax: 1}
 	discard       = slog.New(slog.DiscardHandler)
 )
 

@@ -58,14 +58,6 @@ func (l *Ledger) Holds(tp TopicPartition) bool { return l.held[tp] != nil }
 // Release forgets a partition; unknown ones are ignored.
 func (l *Ledger) Release(tp TopicPartition) { delete(l.held, tp) }
 
-// Longest returns the length of the longest chain held.
-func (l *Ledger) Longest() (n int) {
-	for _, h := range l.held {
-		n = max(n, len(h.meta.Chain))
-	}
-	return n
-}
-
 // Prepare returns the commits that decide the batch: for every partition the unchanged committed offset, with the batch
 // appended to the chain. All go into one request.
 func (l *Ledger) Prepare(m *Manifest) ([]Commit, error) {

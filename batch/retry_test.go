@@ -29,7 +29,7 @@ func TestDriver_ManyFailingBatchesTryNoMoreOftenThanOne(t *testing.T) {
 			return attempts, len(w.applied)
 		}
 		const most = 10
-		s := startWith(t, w, Config{MaxChain: most, CommitTimeout: time.Second, RetryMin: time.Second, RetryMax: 5 * time.Minute})
+		s := startWith(t, w, Config{MaxBatches: most, CommitTimeout: time.Second, RetryMin: time.Second, RetryMax: 5 * time.Minute})
 		s.assign(t, tp(0))
 		for i := range int64(most) {
 			require.NoError(t, s.seal(manifest(map[TopicPartition][2]int64{tp(0): {i, i + 1}}))(t.Context()))

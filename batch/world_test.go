@@ -185,7 +185,7 @@ type session struct {
 }
 
 func start(t *testing.T, w *world) *session {
-	return startWith(t, w, Config{MaxChain: 4, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond})
+	return startWith(t, w, Config{MaxBatches: 4, CommitTimeout: time.Second, RetryMin: time.Millisecond, RetryMax: time.Millisecond})
 }
 
 func startWith(t *testing.T, w *world, cfg Config) *session {

@@ -10,9 +10,9 @@ type budget struct {
 	limit int64
 	// fetched says what the Kafka client holds beside all that: records that are fetched and not taken in yet.
 	fetched atomic.Pointer[func() int64]
-	held  atomic.Int64 // everything
-	live  atomic.Int64 // of it, rows that can still be handed over
-	fixed atomic.Int64 // of it, what only the end of its batch frees: seen events, teams
+	held    atomic.Int64 // everything
+	live    atomic.Int64 // of it, rows that can still be handed over
+	fixed   atomic.Int64 // of it, what only the end of its batch frees: seen events, teams
 }
 
 // short says that rows should be handed over: what nobody is freeing yet has reached three quarters of the budget. The

@@ -152,6 +152,7 @@ func listOffsets(ctx context.Context, client *kgo.Client, tps []batch.TopicParti
 		req.Topics = append(req.Topics, t)
 	}
 	found := make(map[batch.TopicPartition]int64, len(tps))
+	refused := make(map[error][]batch.TopicPartition) // by cause: a broker that starts refuses all of its partitions at once
 	var errs []error
 	for _, shard := range client.RequestSharded(ctx, req) {
 		if shard.Err != nil {
@@ -162,12 +163,15 @@ func listOffsets(ctx context.Context, client *kgo.Client, tps []batch.TopicParti
 			for _, p := range t.Partitions {
 				tp := batch.TopicPartition{Topic: t.Topic, Partition: p.Partition}
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					errs = append(errs, fmt.Errorf("end offset of %s: %w", tp, err))
+					refused[err] = append(refused[err], tp)
 				} else {
 					found[tp] = p.Offset
 				}
 			}
 		}
+	}
+	for err, tps := range refused {
+		errs = append(errs, fmt.Errorf("end offsets of %d partitions, %s among them: %w", len(tps), tps[0], err))
 	}
 	return found, errors.Join(errs...)
 }

@@ -23,9 +23,9 @@ import (
 )
 
 const (
-	// maxChain is how many prepared batches a partition may have: with 57 bytes each they fill half of Kafka's 4,096,
-	// and a destination may refuse for that many periods before fetching pauses.
-	maxChain = 32
+	// maxBatches is how many batches of a stream may be on their way: with 57 bytes each they fill half of the 4,096 that
+	// Kafka allows for a partition's metadata, and a destination may refuse for that many periods before fetching pauses.
+	maxBatches = 32
 	// commitTimeout bounds one offset request, the client's retries included.
 	commitTimeout = 30 * time.Second
 	// retryMin and retryMax bound the pause between two attempts to apply a batch. Each attempt that reaches BigQuery
@@ -192,7 +192,7 @@ func (s *service) runSession(ctx context.Context) error {
 		Marks:   marks{s.store},
 		Pacer:   s.pacer,
 		Driver: func(stream string, offsets batch.Offsets) *batch.Driver {
-			return batch.NewDriver(batch.Config{Stream: stream, Group: s.cfg.Consumer.Group, MaxChain: maxChain,
+			return batch.NewDriver(batch.Config{Stream: stream, Group: s.cfg.Consumer.Group, MaxBatches: maxBatches,
 				MaxCommit: s.maxCommit, CommitTimeout: commitTimeout, RetryMin: retryMin, RetryMax: retryMax},
 				batch.Ports{Offsets: offsets, Manifests: s.pacer, Applier: s.applier, Observer: s.metrics}, s.log)
 		},

@@ -94,6 +94,11 @@ func (*recorder) Find(context.Context, batch.JobRef) (batch.JobResult, bool, err
 	return batch.JobResult{}, false, nil
 }
 
+// Look implements [merge.Warehouse]: no job has run yet.
+func (*recorder) Look(context.Context, batch.JobRef) (batch.Evidence, error) {
+	return batch.Evidence{}, nil
+}
+
 // CreateSide implements [merge.Tables].
 func (r *recorder) CreateSide(_ context.Context, project, dataset string, side merge.Side) error {
 	r.tables[project+"."+dataset+"."+side.Table] = side.Columns

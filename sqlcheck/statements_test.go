@@ -24,7 +24,7 @@ func allParams() []batch.Param {
 	for _, name := range []string{"rows", "first_team", "last_team"} {
 		params = append(params, batch.Param{Name: name, Value: int64(0)})
 	}
-	for _, name := range []string{"batch", "table_name", "model", "first_person", "last_person", "first_distinct_id", "last_distinct_id"} {
+	for _, name := range []string{"batch", "table_name", "consumer_group", "model", "first_person", "last_person", "first_distinct_id", "last_distinct_id"} {
 		params = append(params, batch.Param{Name: name, Value: ""})
 	}
 	return params

@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -66,67 +65,6 @@ func (a *attempt) failure(kind string) *Error {
 		e.wait = max(0, quotaPause-time.Since(a.ended()))
 	}
 	return e
-}
-
-// voidLabel marks a job that does nothing and only uses up its ID.
-const voidLabel = "tidemark_void"
-
-// voided says whether the attempt is such a job.
-func (a *attempt) voided() bool {
-	config, err := a.job.Config()
-	if err != nil {
-		return false // a kind of job that tidemark does not make
-	}
-	query, ok := config.(*bigquery.QueryConfig)
-	return ok && query.Labels[voidLabel] != ""
-}
-
-// evidence describes the newest attempt.
-func (a *attempt) evidence() batch.Evidence {
-	e := batch.Evidence{State: batch.Succeeded, JobID: a.id, Attempts: a.n}
-	switch {
-	case !a.done():
-		e.State = batch.Running
-	case a.failed():
-		e.State, e.Error = batch.Failed, a.job.LastStatus().Err().Error()
-	case a.voided():
-		e.State = batch.Voided
-	default:
-		e.Rows = a.result().Rows
-	}
-	return e
-}
-
-// Look says how far a job has come: of its attempts the newest one counts. It submits nothing and does not wait.
-func (c *Client) Look(ctx context.Context, ref batch.JobRef) (batch.Evidence, error) {
-	if err := checkRef(ref); err != nil {
-		return batch.Evidence{}, err
-	}
-	a, err := c.get(ctx, ref, 1)
-	if err != nil {
-		return batch.Evidence{}, err
-	}
-	if a == nil {
-		return batch.Evidence{State: batch.NoJob}, nil
-	}
-	if a, err = c.newest(ctx, a, ref); err != nil {
-		return batch.Evidence{}, err
-	}
-	return a.evidence(), nil
-}
-
-// Void uses up a job's next ID by a statement that does nothing, so that nobody can run the job any more: whoever submits it
-// later attaches to this one. A job that runs or has succeeded is left alone, and the evidence says so. It is safe to repeat.
-func (c *Client) Void(ctx context.Context, ref batch.JobRef) (batch.Evidence, error) {
-	e, err := c.Look(ctx, ref)
-	if err != nil || e.State != batch.NoJob && e.State != batch.Failed {
-		return e, err
-	}
-	_, err = c.Query(ctx, batch.QueryJob{JobRef: ref, SQL: "SELECT 1", Labels: map[string]string{voidLabel: "true"}})
-	if err != nil && !errors.Is(err, batch.ErrVoided) {
-		return e, err
-	}
-	return c.Look(ctx, ref) // somebody else may have had the ID
 }
 
 // result describes an attempt that succeeded.

@@ -21,6 +21,7 @@ import (
 // plan is what becomes of a job: it is done after so many looks, with an error if there is a reason.
 type plan struct {
 	looks           int
+	endless         bool // says DONE from the start, and tells of its end later
 	reason, message string
 }
 
@@ -182,8 +183,11 @@ func (b *bigQuery) insert(project string, job *bq.Job) answer {
 	job.Statistics = &bq.JobStatistics{CreationTime: now, StartTime: now}
 	job.Status = &bq.JobStatus{State: "RUNNING"}
 	b.jobs[key], b.looks[key] = job, b.plans[ref.JobId].looks
-	if b.looks[key] == 0 {
+	switch {
+	case b.looks[key] == 0:
 		b.finish(job)
+	case b.plans[ref.JobId].endless:
+		job.Status.State = "DONE"
 	}
 	return answer{200, job}
 }
@@ -217,7 +221,7 @@ func (b *bigQuery) look(project, location, id string) answer {
 	if job == nil {
 		return refusal(404, "notFound", "Not found: Job %s:%s", project, id)
 	}
-	if job.Status.State != "DONE" {
+	if job.Statistics.EndTime == 0 {
 		if b.looks[key]--; b.looks[key] <= 0 {
 			b.finish(job)
 		}

@@ -64,20 +64,28 @@ func (c *Client) Query(ctx context.Context, q batch.QueryJob) (batch.JobResult, 
 	if err := checkRef(q.JobRef); err != nil {
 		return batch.JobResult{}, fmt.Errorf("query job %s: %w", q.Base, err)
 	}
-	p, err := c.project(ctx, q.Project)
+	j, err := c.queryJob(ctx, q)
 	if err != nil {
 		return batch.JobResult{}, err
+	}
+	return c.run(ctx, j)
+}
+
+func (c *Client) queryJob(ctx context.Context, q batch.QueryJob) (job, error) {
+	p, err := c.project(ctx, q.Project)
+	if err != nil {
+		return job{}, err
 	}
 	query := p.Query(q.SQL)
 	for _, param := range q.Params {
 		query.Parameters = append(query.Parameters, bigquery.QueryParameter{Name: param.Name, Value: param.Value})
 	}
 	query.Labels = cleanLabels(q.Labels)
-	return c.run(ctx, job{q.JobRef, kindQuery, func(ctx context.Context, id bigquery.JobIDConfig) (*bigquery.Job, error) {
+	return job{q.JobRef, kindQuery, func(ctx context.Context, id bigquery.JobIDConfig) (*bigquery.Job, error) {
 		attempt := *query
 		attempt.JobIDConfig = id
 		return attempt.Run(ctx)
-	}})
+	}}, nil
 }
 
 // checkRef refuses what would be found by nobody: without a location BigQuery looks in the US only.

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,13 +98,11 @@ func (d *Driver) findBatches(ctx context.Context, ids []ID) map[ID]judged {
 		}
 	}
 	d.mu.Unlock()
+	unknown := slices.DeleteFunc(slices.Clone(ids), func(id ID) bool { return found[id].manifest != nil })
 	var mu sync.Mutex
 	var g errgroup.Group
-	g.SetLimit(8)
-	for _, id := range ids {
-		if _, known := found[id]; known {
-			continue
-		}
+	g.SetLimit(cmp.Or(d.cfg.MaxJudging, 8))
+	for _, id := range unknown {
 		g.Go(func() error {
 			j := d.judge(ctx, id)
 			mu.Lock()

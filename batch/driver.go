@@ -21,6 +21,8 @@ type Config struct {
 	// MaxBatches is how many batches may be on their way before fetching pauses. Slots in the chains for the batches that a
 	// revoke or a shutdown seals come on top.
 	MaxBatches int
+	// MaxJudging is how many batches found in the metadata are judged at a time; zero means 8.
+	MaxJudging int
 	// MaxCommit is how many bytes the entries of one offset commit may take in Kafka's own topic; zero means
 	// [DefaultMaxCommit].
 	MaxCommit int

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	// Nothing is retried within a step: what fails stays failed, or ends the session.
-	exploreConfig = Config{MaxBatches: maxBatches, CommitTimeout: time.Hour, RetryMin: 1, RetryMax: 1}
+	// Nothing is retried within a step, where what fails stays failed, or ends the session; and steps happen in one order.
+	exploreConfig = Config{MaxBatches: maxBatches, MaxJudging: 1, CommitTimeout: time.Hour, RetryMin: 1, RetryMax: 1}
 	discard       = slog.New(slog.DiscardHandler)
 )
 

@@ -32,7 +32,7 @@ func RejectsObject(prefix string, id ID, n int) string {
 	return path.Join(prefix, "rejects", id.String(), fmt.Sprintf("%05d.parquet", n))
 }
 
-// JobOf names the batch's job of a kind (load, stage, insert, merge) on a table. The hash keeps two destinations apart that
+// JobOf names the batch's job of a kind (stage, apply) on a table. The hash keeps two destinations apart that
 // share a table name.
 func JobOf(id ID, t Target, kind string) JobRef {
 	return JobRef{Project: t.Project, Location: t.Location, Base: fmt.Sprintf("tidemark_%s_%s_%s", id, tableHash(t), kind)}

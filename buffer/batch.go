@@ -177,10 +177,10 @@ func (b *Batch) failure() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case b.discarded.Load(): // whatever becomes of its parts then is a consequence
+		return fmt.Errorf("batch %s: %w", b.id, ErrDiscarded)
 	case b.err != nil:
 		return fmt.Errorf("batch %s: %w", b.id, b.err)
-	case b.discarded.Load():
-		return fmt.Errorf("batch %s: %w", b.id, ErrDiscarded)
 	}
 	return nil
 }

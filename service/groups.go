@@ -22,31 +22,45 @@ func (e *secondGroup) Error() string {
 
 // Hint says what an operator can do.
 func (e *secondGroup) Hint() string {
-	return fmt.Sprintf("set TIDEMARK_GROUP=%s to go on with that group; a second one exports everything again and doubles events, unless the two export different topics or teams: then set TIDEMARK_ALLOW_SECOND_GROUP=true", e.group)
+	return fmt.Sprintf("set TIDEMARK_GROUP=%s to go on with that group; a second one exports everything again and doubles events, unless the two export different topics or teams, or the other one is retired: then set TIDEMARK_ALLOW_SECOND_GROUP=true", e.group)
 }
 
-// checkGroups refuses tables that another group fills, and marks them as filled by this one. Marks in the bucket tell, and the rows
-// of the status table, which also know of groups with another bucket or prefix.
+// checkGroups refuses tables that another group fills, and only when it has looked at all of them marks them as filled by this
+// one: a group that is refused leaves nothing behind. Marks in the bucket tell, and the rows of the status table, which also
+// know of groups with another bucket or prefix.
 func (s *service) checkGroups(ctx context.Context) error {
+	var errs []error
+	for _, t := range s.targets() {
+		errs = append(errs, s.checkGroupsOf(ctx, t))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
 	own := s.cfg.Consumer.Group
 	for _, t := range s.targets() {
-		groups, err := s.groupsOf(ctx, t)
-		if err != nil {
-			return err
+		err := marks{s.store}.Create(ctx, s.groupMarks(t)+url.PathEscape(own)+".json", []byte("{}"))
+		if err != nil && !errors.Is(err, consumer.ErrMarkExists) {
+			return fmt.Errorf("mark %s as filled by group %s: %w", t, own, err)
 		}
-		for _, group := range groups {
-			second := &secondGroup{t.String(), group, own}
-			switch {
-			case group == own:
-			case !s.cfg.Service.AllowSecondGroup:
-				return second
-			default:
-				s.log.Warn("two consumer groups fill one table, as TIDEMARK_ALLOW_SECOND_GROUP allows", "table", t.String(), "group", own, "other_group", group)
-			}
-		}
-		mark := marks{s.store}.Create(ctx, s.groupMarks(t)+url.PathEscape(own)+".json", []byte("{}"))
-		if mark != nil && !errors.Is(mark, consumer.ErrMarkExists) {
-			return fmt.Errorf("mark %s as filled by group %s: %w", t, own, mark)
+	}
+	return nil
+}
+
+func (s *service) checkGroupsOf(ctx context.Context, t batch.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, findLimit)
+	defer cancel()
+	groups, err := s.groupsOf(ctx, t)
+	if err != nil {
+		return err
+	}
+	own := s.cfg.Consumer.Group
+	for _, group := range groups {
+		switch {
+		case group == own:
+		case !s.cfg.Service.AllowSecondGroup:
+			return &secondGroup{t.String(), group, own}
+		default:
+			s.log.Warn("two consumer groups fill one table, as TIDEMARK_ALLOW_SECOND_GROUP allows", "table", t.String(), "group", own, "other_group", group)
 		}
 	}
 	return nil

@@ -39,6 +39,18 @@ func TestStart_ASecondGroupOnTheSameTablesIsRefused(t *testing.T) {
 	w.start(nil).HandOver() // the first one's own group is no second one, with its marks and rows there
 }
 
+// A group that is refused for one table leaves no mark on another one, which would have the first group refused there later.
+func TestStart_AGroupThatIsRefusedLeavesNoMark(t *testing.T) {
+	w := newWorld(t, withPersons)
+	r := w.start(map[string]string{"TIDEMARK_MODELS": "persons"})
+	w.eventually("it has marked its table", func() bool { return len(w.objects("tidemark/tables/")) > 0 })
+	r.HandOver()
+	second := harness.Start(w.T, w.changed(map[string]string{"TIDEMARK_GROUP": "second"}))
+	<-second.Done()
+	require.ErrorContains(t, second.Err(), stack.PersonsTable+` is filled by consumer group "tidemark"`)
+	w.start(nil).HandOver()
+}
+
 // SIGTERM while starting is no failure, even if the brokers hang.
 func TestStart_EndsWellWhenItIsStoppedWhileItStarts(t *testing.T) {
 	w := newWorld(t)

@@ -43,8 +43,9 @@ func (o *Offsets) consumed(topic string, id kadm.TopicID) {
 const (
 	// rebalancePause is how long a commit waits that Kafka refuses because the group is between join and sync.
 	rebalancePause = 100 * time.Millisecond
-	// joinWait is how long the reply to a join may take once Kafka counts the next generation. It is sent at once.
-	joinWait = 5 * time.Second
+	// joinWait is how long the reply to a join may take once Kafka counts the next generation. It is sent at once, and slow
+	// coordinators take seconds for everything.
+	joinWait = 15 * time.Second
 )
 
 // Commit implements batch.Offsets.

@@ -8,7 +8,7 @@ SCRIPTS ?= 100
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: check
 check: vet test alone ## what CI runs: vet, all tests under the race detector, the root module alone
@@ -101,6 +101,10 @@ bench: ## measure Kafka to uploaded Parquet next to two ceilings, by cores, idle
 .PHONY: bench-merge
 bench-merge: ## measure a merge of a million changes into ten million rows, and what it would cost (three minutes, 8 GB); bench does it too
 	go run ./local/bench --merge --memory 512MiB
+
+.PHONY: bench-catch-up
+bench-catch-up: ## measure the memory that catching up takes: 12 brokers, 512 partitions, 9 KB events (a minute)
+	go run ./local/bench --catch-up --memory 256MiB --records 100000
 
 .PHONY: boundary
 boundary: ## measure and draw the time from a period's end to its load job (two minutes)

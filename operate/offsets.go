@@ -29,23 +29,33 @@ func (o *Operator) Offsets(ctx context.Context, of Selection) ([]Partition, erro
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := o.Group.Fetch(ctx, tps)
-	if err != nil {
-		return nil, err
-	}
-	bounds, err := o.Group.Bounds(ctx, tps)
-	if err != nil {
-		return nil, err
-	}
-	problems, err := o.Group.Problems(ctx, offsets)
+	is, err := o.situation(ctx, tps)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]Partition, len(tps))
 	for i, tp := range tps {
-		list[i] = partition(tp, offsets[tp], bounds[tp], problems[tp])
+		list[i] = partition(tp, is.offsets[tp], is.bounds[tp], is.problems[tp])
 	}
 	return list, nil
+}
+
+// situation is what Kafka says of partitions.
+type situation struct {
+	offsets  map[batch.TopicPartition]batch.GroupOffset
+	bounds   map[batch.TopicPartition]Bounds
+	problems map[batch.TopicPartition]error
+}
+
+func (o *Operator) situation(ctx context.Context, tps []batch.TopicPartition) (is situation, err error) {
+	if is.offsets, err = o.Group.Fetch(ctx, tps); err != nil {
+		return is, err
+	}
+	if is.bounds, err = o.Group.Bounds(ctx, tps); err != nil {
+		return is, err
+	}
+	is.problems, err = o.Group.Problems(ctx, is.offsets)
+	return is, err
 }
 
 // errOutOfRange is the problem of an offset that Kafka no longer has.

@@ -83,32 +83,24 @@ func (o *Operator) requireUnnamed(ctx context.Context, tps []batch.TopicPartitio
 
 // plan finds out the new offsets and what they skip and repeat.
 func (o *Operator) plan(ctx context.Context, tps []batch.TopicPartition, to where, s Setting) ([]Set, error) {
-	offsets, err := o.Group.Fetch(ctx, tps)
+	is, err := o.situation(ctx, tps)
 	if err != nil {
 		return nil, err
 	}
-	bounds, err := o.Group.Bounds(ctx, tps)
-	if err != nil {
-		return nil, err
-	}
-	problems, err := o.Group.Problems(ctx, offsets)
-	if err != nil {
-		return nil, err
-	}
-	targets, err := o.targets(ctx, tps, bounds, to)
+	targets, err := o.targets(ctx, tps, is.bounds, to)
 	if err != nil {
 		return nil, err
 	}
 	sets := make([]Set, len(tps))
 	var skipped, repeated int64
 	for i, tp := range tps {
-		if b := bounds[tp]; targets[tp] < b.Start || targets[tp] > b.End {
+		if b := is.bounds[tp]; targets[tp] < b.Start || targets[tp] > b.End {
 			return nil, refuse("offset %d of %s is not in Kafka; want %d to %d", targets[tp], tp, b.Start, b.End)
 		}
-		sets[i] = Set{TopicPartition: tp, From: offsets[tp].Offset, To: targets[tp]}
+		sets[i] = Set{TopicPartition: tp, From: is.offsets[tp].Offset, To: targets[tp]}
 		from := sets[i].From
-		if from < 0 || problems[tp] != nil { // nothing is known of what was exported: what Kafka has before it is skipped
-			from = bounds[tp].Start
+		if from < 0 || is.problems[tp] != nil { // nothing is known of what was exported: what Kafka has before it is skipped
+			from = is.bounds[tp].Start
 		}
 		sets[i].Skipped, sets[i].Repeated = max(0, targets[tp]-from), max(0, from-targets[tp])
 		skipped, repeated = skipped+sets[i].Skipped, repeated+sets[i].Repeated

@@ -5,121 +5,44 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
-	"syscall"
-	"time"
 
 	"tidemark/buffer"
 )
 
-const (
-	// fullBatch is how many bytes go to one partition before the next: the uncompressed size that librdkafka and Kafka's
-	// own producer let a batch have. The fuller a batch, the better it compresses, and the more memory a fetch becomes.
-	fullBatch = 1 << 20
-	// lookEvery is how often the process is looked at. Its peak is the system's, so none is missed.
-	lookEvery = 50 * time.Millisecond
-)
-
-// backlog is what a run of tidemark's command over a backlog has taken.
-type backlog struct {
-	peak    uint64        // largest resident set, in bytes
-	fetched float64       // largest tidemark_fetched_bytes seen
-	wall    time.Duration // until everything was in batches
-	cpu     time.Duration // of the whole process
-}
-
-// measureCatchUp measures the memory that tidemark takes while it reads a backlog as fast as it can, with many brokers
-// that answer at once and batches that decompress to many times their size. More than documented is an error. It runs the
-// command itself: this program's own file, with all the emulators, takes 40 MiB more of memory.
-func measureCatchUp(ctx context.Context, opts options) (err error) {
-	bound, err := memoryBound(opts.memory)
-	if err != nil {
-		return err
+// measureCatchUp exports a topic that looks like production's, from its start, and compares the largest resident set with what the
+// documentation promises: 1.25 times TIDEMARK_BUFFER_MEMORY and 128 MiB, whatever brokers and batches there are.
+func measureCatchUp(ctx context.Context, opts options) error {
+	var budget buffer.Size
+	if err := budget.Decode(opts.memory); err != nil {
+		return fmt.Errorf("--memory: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "tidemark-command-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "tidemark/cmd/tidemark").CombinedOutput(); err != nil {
-		return fmt.Errorf("build tidemark: %w: %s", err, out)
-	}
-	return withTopic(ctx, opts, opts.variants[0], func(t task) error {
+	bound := uint64(budget) + uint64(budget)/4 + 128<<20
+	var all []measurement
+	err := withTopic(ctx, opts, opts.variants[0], func(t task) error {
 		for n := range opts.count {
-			b, err := catchUp(ctx, opts, t, filepath.Join(dir, "tidemark"), fmt.Sprintf("catchup-%d", n))
+			m, _, err := measureExport(ctx, opts, t, fmt.Sprintf("catch-up-%d", n), nil)
 			if err != nil {
 				return err
 			}
-			if err := b.report(opts, t, bound); err != nil {
-				return err
-			}
+			all = append(all, m)
 		}
 		return nil
 	})
-}
-
-// report prints what was measured next to the bound.
-func (b backlog) report(opts options, t task, bound uint64) error {
-	fmt.Fprintf(os.Stdout, "%s, %d records, %d partitions, %d brokers, %s: peak RSS %d MiB of at most %d; fetched ahead at most %d MiB; %.0f records/s, %.1f µs of CPU time a record\n",
-		t.Variant, t.Records, t.Partitions, t.Nodes, opts.memory, b.peak>>20, bound>>20, int64(b.fetched)>>20,
-		float64(t.Records)/b.wall.Seconds(), float64(b.cpu.Microseconds())/float64(t.Records))
-	if b.peak > bound {
-		return fmt.Errorf("peak RSS is %d MiB; want at most 1.25 times the budget of %s and 128 MiB, which is %d MiB", b.peak>>20, opts.memory, bound>>20)
-	}
-	return nil
-}
-
-// memoryBound is what the documentation of TIDEMARK_BUFFER_MEMORY promises.
-func memoryBound(memory string) (uint64, error) {
-	var budget buffer.Size
-	if err := budget.Decode(memory); err != nil {
-		return 0, fmt.Errorf("--memory: %w", err)
-	}
-	return uint64(budget+budget/4) + 128<<20, nil
-}
-
-// catchUp runs the command until every record is in a batch, and then until it has handed over.
-func catchUp(ctx context.Context, opts options, t task, program, group string) (b backlog, err error) {
-	e, err := startEmulators(ctx, time.Hour)
 	if err != nil {
-		return b, err
+		return err
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	env := e.environment(opts, t, group)
-	env["TIDEMARK_LOG_LEVEL"] = "info" // it tells the address of the metrics
-	s, err := serveCommand(ctx, program, env)
-	if err != nil {
-		return b, err
+	t := table{header: []string{"records/s", "MB/s", "CPU µs/rec", "bytes/rec", "peak RSS MiB", "bound MiB"}}
+	over := false
+	for _, m := range all {
+		over = over || m.PeakBytes > bound
+		t.rows = append(t.rows, []string{
+			fmt.Sprintf("%.0f", m.rate()), fmt.Sprintf("%.0f", m.rate()*m.perRecord(float64(m.ValueBytes))/1e6), fmt.Sprintf("%.2f", m.cpuMicros()),
+			fmt.Sprintf("%.0f", m.perRecord(float64(m.ValueBytes))), fmt.Sprint(m.PeakBytes >> 20), fmt.Sprint(bound >> 20),
+		})
 	}
-	begun := time.Now()
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-s.ended:
-			if b.wall == 0 {
-				err = errors.Join(errors.New("tidemark ended by itself"), err)
-			}
-			b.cpu = s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()
-			return b, err
-		case <-tick.C:
-		}
-		b.peak = max(b.peak, peakBytesOf(strconv.Itoa(s.cmd.Process.Pid)))
-		if b.wall > 0 {
-			continue
-		}
-		m, err := s.metrics(ctx, "tidemark_records_consumed_total", "tidemark_fetched_bytes")
-		if err != nil {
-			return b, errors.Join(err, s.kill())
-		}
-		b.fetched = max(b.fetched, m["tidemark_fetched_bytes"])
-		if m["tidemark_records_consumed_total"] >= float64(t.Records) {
-			b.wall = time.Since(begun)
-			if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				return b, errors.Join(err, s.kill())
-			}
-		}
+	fmt.Fprintf(os.Stdout, "%s, %d records, %d brokers, %d partitions, %s:\n", opts.variants[0], opts.records, opts.nodes, opts.partitions, opts.memory)
+	if err := t.print(opts); err != nil || !over {
+		return err
 	}
+	return errors.New("the process took more memory than the documentation promises")
 }

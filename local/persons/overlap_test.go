@@ -21,7 +21,7 @@ import (
 
 // fence is the statement that two merges of a table conflict on.
 const fence = "UPDATE `" + stack.Project + "." + stack.Dataset + "." + stack.StatusTable + "` SET last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()\n" +
-	"WHERE table_name = @table_name;\n"
+	"WHERE table_name = @table_name AND consumer_group = @consumer_group;\n"
 
 // Two replicas merge batches about the same new keys at the same time. Both scripts only insert, and neither sees what
 // the other has inserted. That the fence is what prevents double rows is shown by leaving it out.
@@ -75,7 +75,11 @@ func (p *people) overlap(edit func(string) string, one, two *batch.Manifest, can
 		return done
 	}
 	first := apply(one)
-	<-held
+	select {
+	case <-held:
+	case err := <-first:
+		require.Fail(p, "ended before its commit", "%v", err)
+	}
 	second := apply(two)
 	if cancelled {
 		select {

@@ -1,10 +1,10 @@
 package batch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -101,7 +101,7 @@ func (d *Driver) findBatches(ctx context.Context, ids []ID) map[ID]judged {
 	unknown := slices.DeleteFunc(slices.Clone(ids), func(id ID) bool { return found[id].manifest != nil })
 	var mu sync.Mutex
 	var g errgroup.Group
-	g.SetLimit(cmp.Or(d.cfg.MaxJudging, 8))
+	g.SetLimit(d.cfg.MaxJudging)
 	for _, id := range unknown {
 		g.Go(func() error {
 			j := d.judge(ctx, id)
@@ -197,10 +197,5 @@ func (d *Driver) Begin(ctx context.Context, commits []Commit, still func(TopicPa
 }
 
 func sortedKeys[V any](m map[TopicPartition]V) []TopicPartition {
-	tps := make([]TopicPartition, 0, len(m))
-	for tp := range m {
-		tps = append(tps, tp)
-	}
-	slices.SortFunc(tps, TopicPartition.Compare)
-	return tps
+	return slices.SortedFunc(maps.Keys(m), TopicPartition.Compare)
 }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -21,7 +22,7 @@ type Config struct {
 	// MaxBatches is how many batches may be on their way before fetching pauses. Slots in the chains for the batches that a
 	// revoke or a shutdown seals come on top.
 	MaxBatches int
-	// MaxJudging is how many batches found in the metadata are judged at a time; zero means 8.
+	// MaxJudging is how many batches found in the metadata are judged at a time; zero means [maxJudging].
 	MaxJudging int
 	// MaxCommit is how many bytes the entries of one offset commit may take in Kafka's own topic; zero means
 	// [DefaultMaxCommit].
@@ -81,15 +82,16 @@ type entry struct {
 	committed bool // by this replica, for at least one partition
 }
 
+// maxJudging is how many batches are judged at a time if the configuration does not say.
+const maxJudging = 8
+
 // maxSealed is how many batches can wait for their prepare: the two periods that may be open at a revoke, once more for
 // the shutdown that follows it, and the one being prepared.
 const maxSealed = 8
 
 // NewDriver returns a driver that holds no partition.
 func NewDriver(cfg Config, ports Ports, log *slog.Logger) *Driver {
-	if cfg.MaxCommit == 0 {
-		cfg.MaxCommit = DefaultMaxCommit
-	}
+	cfg.MaxCommit, cfg.MaxJudging = cmp.Or(cfg.MaxCommit, DefaultMaxCommit), cmp.Or(cfg.MaxJudging, maxJudging)
 	d := &Driver{
 		cfg: cfg, ports: ports, log: log.With("stream", cfg.Stream), ledger: NewLedger(),
 		sealed:  make(chan *entry, maxSealed),

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,15 @@ func HintOf(err error) string {
 		}
 	})
 	return strings.Join(hints, "; ")
+}
+
+// WithHint puts what an operator can do about err behind its message, for the last line that a person sees. A nil error stays
+// nil.
+func WithHint(err error) error {
+	if hint := HintOf(err); hint != "" {
+		return fmt.Errorf("%w (%s)", err, hint)
+	}
+	return err
 }
 
 // RetryAfter returns how long nothing may be tried again after err: the longest that an error joined in it asks for.

@@ -78,11 +78,11 @@ func (a *Admin) Partitions(ctx context.Context) ([]batch.TopicPartition, error) 
 
 // Bounds implements operate.Group.
 func (a *Admin) Bounds(ctx context.Context, tps []batch.TopicPartition) (map[batch.TopicPartition]operate.Bounds, error) {
-	starts, err := a.listed(ctx, tps, a.admin.ListStartOffsets)
+	starts, err := a.listed(ctx, tps, startEarliest)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := a.listed(ctx, tps, a.admin.ListEndOffsets)
+	ends, err := a.listed(ctx, tps, startLatest)
 	bounds := make(map[batch.TopicPartition]operate.Bounds, len(tps))
 	for _, tp := range tps {
 		bounds[tp] = operate.Bounds{Start: starts[tp], End: ends[tp]}
@@ -92,30 +92,25 @@ func (a *Admin) Bounds(ctx context.Context, tps []batch.TopicPartition) (map[bat
 
 // After implements operate.Group.
 func (a *Admin) After(ctx context.Context, tps []batch.TopicPartition, at time.Time) (map[batch.TopicPartition]int64, error) {
-	return a.listed(ctx, tps, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
-		return a.admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topics...)
-	})
+	return a.listed(ctx, tps, at.UnixMilli())
 }
 
-func (a *Admin) listed(ctx context.Context, tps []batch.TopicPartition, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[batch.TopicPartition]int64, error) {
-	var topics []string
-	for topic := range byTopic(tps) {
-		topics = append(topics, topic)
-	}
-	listed, err := list(ctx, topics...)
-	if err == nil {
-		err = listed.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list offsets: %w", err)
-	}
+// listed returns where partitions begin, end, or have the first record of an instant: start is as [starter.list] takes it.
+func (a *Admin) listed(ctx context.Context, tps []batch.TopicPartition, start int64) (map[batch.TopicPartition]int64, error) {
 	offsets := make(map[batch.TopicPartition]int64, len(tps))
-	for _, tp := range tps {
-		o, ok := listed.Lookup(tp.Topic, tp.Partition)
-		if !ok {
-			return nil, fmt.Errorf("list offset of %s: %w", tp, errNotAnswered)
+	for topic, partitions := range byTopic(tps) {
+		listed, err := a.marks.list(ctx, topic, start)
+		if err != nil {
+			return nil, err
 		}
-		offsets[tp] = o.Offset
+		for _, p := range partitions {
+			tp := batch.TopicPartition{Topic: topic, Partition: p}
+			offset, ok := listed[p]
+			if !ok {
+				return nil, fmt.Errorf("list offset of %s: %w", tp, errNotAnswered)
+			}
+			offsets[tp] = offset
+		}
 	}
 	return offsets, nil
 }

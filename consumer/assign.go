@@ -60,10 +60,7 @@ func (s *Session) adjustOffsets(_ context.Context, fetched map[string]map[int32]
 		} else {
 			paused[tp.Topic] = append(paused[tp.Topic], tp.Partition)
 		}
-		if adjusted[tp.Topic] == nil {
-			adjusted[tp.Topic] = make(map[int32]kgo.Offset)
-		}
-		adjusted[tp.Topic][tp.Partition] = kgo.NewOffset().At(at).WithEpoch(-1)
+		put(adjusted, tp, kgo.NewOffset().At(at).WithEpoch(-1))
 	}
 	s.client.PauseFetchPartitions(paused)
 	return adjusted, nil

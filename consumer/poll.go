@@ -69,10 +69,7 @@ func (s *Session) letGo() {
 			continue
 		}
 		p.phase = consuming
-		if offsets[tp.Topic] == nil {
-			offsets[tp.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: p.epoch, Offset: p.pos}
+		put(offsets, tp, kgo.EpochOffset{Epoch: p.epoch, Offset: p.pos})
 		resume[tp.Topic] = append(resume[tp.Topic], tp.Partition)
 	}
 	if len(resume) > 0 {
@@ -234,8 +231,7 @@ func (s *Session) fetchErrors(fetches kgo.Fetches) (refused bool, err error) {
 
 // tellRefused logs a fetch that is refused, now and then. s.mu is held.
 func (s *Session) tellRefused(tp batch.TopicPartition, err error) {
-	if now := time.Now(); now.Sub(s.told[tp.Topic]) >= warnEvery {
-		s.told[tp.Topic] = now
+	if s.mayTell(tp.Topic) {
 		s.log.Warn("nothing fetched; trying again", "topic", tp.Topic, "partition", tp.Partition, "err", err, "hint", s.hint(tp, err))
 	}
 }

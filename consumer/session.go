@@ -63,7 +63,6 @@ type Session struct {
 	partitions map[batch.TopicPartition]*partition // all that are assigned
 	joined     bool                                // the group has given this member its assignment
 	count      map[string]int                      // partitions of each stream, assigned or not
-	warned     time.Time                           // when a fault that may pass was last told of
 	absent     map[string]error                    // topics that are not there, or not to be seen
 	told       map[string]time.Time                // when the stop of partitions for one cause was last told of
 }
@@ -211,8 +210,17 @@ const warnEvery = time.Minute
 func (s *Session) warnSometimes(message string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := time.Now(); now.Sub(s.warned) >= warnEvery {
-		s.warned = now
+	if s.mayTell(message) {
 		s.log.Warn(message, args...)
 	}
+}
+
+// mayTell says whether nothing was told of under the key a moment ago. s.mu is held.
+func (s *Session) mayTell(key string) bool {
+	now := time.Now()
+	if now.Sub(s.told[key]) < warnEvery {
+		return false
+	}
+	s.told[key] = now
+	return true
 }

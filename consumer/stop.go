@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -58,12 +57,10 @@ func (s *Session) troubled(problems map[batch.TopicPartition]error) {
 		number[c]++
 	}
 	s.client.PauseFetchPartitions(paused)
-	now := time.Now()
 	for c, tp := range first {
-		if now.Sub(s.told[c.stream+c.hint]) < warnEvery {
+		if !s.mayTell(c.stream + c.hint) {
 			continue // it is tried again and again
 		}
-		s.told[c.stream+c.hint] = now
 		level, message := slog.LevelWarn, "partitions not taken over yet; trying again"
 		if c.final {
 			level, message = slog.LevelError, "partitions stopped: nothing more is read from them"

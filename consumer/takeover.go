@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -92,9 +94,10 @@ func (s *Session) takeOver(ctx context.Context, st *stream, due map[batch.TopicP
 			positions[tp] = batch.Position{Err: err}
 		}
 	}
-	offsets, err := s.starter.offsets.Fetch(ctx, keys(due))
+	tps := slices.Collect(maps.Keys(due))
+	offsets, err := s.starter.offsets.Fetch(ctx, tps)
 	if err != nil {
-		fail(keys(due), err)
+		fail(tps, err)
 		offsets = nil
 	}
 	for topic, of := range offsetsByTopic(offsets) {
@@ -159,11 +162,14 @@ func (s *Session) checkEpochs(ctx context.Context, positions map[batch.TopicPart
 			continue
 		}
 		end, ok := ends[tp.Topic][tp.Partition]
+		if !ok {
+			end.Err = errNotAnswered
+		}
 		switch {
 		case errors.Is(err, kerr.UnsupportedVersion), errors.Is(end.Err, kerr.UnknownLeaderEpoch), errors.Is(end.Err, kerr.FencedLeaderEpoch):
 			continue // nothing is known
-		case !ok || end.Err != nil:
-			pos.Err = fmt.Errorf("ask where leader epoch %d of %s ends: %w", pos.Epoch, tp, errors.Join(err, end.Err, missing(ok)))
+		case end.Err != nil:
+			pos.Err = fmt.Errorf("ask where leader epoch %d of %s ends: %w", pos.Epoch, tp, errors.Join(err, end.Err))
 		case end.EndOffset >= 0 && end.EndOffset < pos.Offset:
 			pos.Err = fmt.Errorf("%s is committed to %d, and its leader epoch %d ends at %d: %w", tp, pos.Offset, pos.Epoch, end.EndOffset, ErrTruncated)
 		}
@@ -173,13 +179,6 @@ func (s *Session) checkEpochs(ctx context.Context, positions map[batch.TopicPart
 
 // errNotAnswered is what a broker's reply leaves out.
 var errNotAnswered = errors.New("not in Kafka's reply")
-
-func missing(answered bool) error {
-	if answered {
-		return nil
-	}
-	return errNotAnswered
-}
 
 // tookOver notes what became of the partitions, those that are still assigned.
 func (s *Session) tookOver(ctx context.Context, st *stream, due map[batch.TopicPartition]*partition, positions map[batch.TopicPartition]batch.Position) {
@@ -228,21 +227,18 @@ func (s *Session) countPartitions(ctx context.Context, st *stream) (n int) {
 	return n
 }
 
-func keys(m map[batch.TopicPartition]*partition) []batch.TopicPartition {
-	tps := make([]batch.TopicPartition, 0, len(m))
-	for tp := range m {
-		tps = append(tps, tp)
-	}
-	return tps
-}
-
 func offsetsByTopic(offsets map[batch.TopicPartition]batch.GroupOffset) map[string]map[int32]batch.GroupOffset {
 	topics := make(map[string]map[int32]batch.GroupOffset)
 	for tp, o := range offsets {
-		if topics[tp.Topic] == nil {
-			topics[tp.Topic] = make(map[int32]batch.GroupOffset)
-		}
-		topics[tp.Topic][tp.Partition] = o
+		put(topics, tp, o)
 	}
 	return topics
+}
+
+// put enters a partition's value into a map by topic.
+func put[V any](topics map[string]map[int32]V, tp batch.TopicPartition, v V) {
+	if topics[tp.Topic] == nil {
+		topics[tp.Topic] = make(map[int32]V)
+	}
+	topics[tp.Topic][tp.Partition] = v
 }

@@ -164,12 +164,3 @@ func short(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-func sorted[V any](m map[batch.TopicPartition]V) []batch.TopicPartition {
-	tps := make([]batch.TopicPartition, 0, len(m))
-	for tp := range m {
-		tps = append(tps, tp)
-	}
-	slices.SortFunc(tps, batch.TopicPartition.Compare)
-	return tps
-}

@@ -3,6 +3,8 @@ package operate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"tidemark/batch"
 )
@@ -64,7 +66,7 @@ func (o *Operator) cuts(ctx context.Context, id batch.ID) ([]batch.Commit, error
 		return nil, err
 	}
 	var commits []batch.Commit
-	for _, tp := range sorted(chains) {
+	for _, tp := range slices.SortedFunc(maps.Keys(chains), batch.TopicPartition.Compare) {
 		c := chains[tp]
 		at := c.place(id)
 		switch last := len(c.meta.Chain) - 1; {

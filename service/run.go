@@ -156,7 +156,7 @@ func (s *service) sessions(ctx context.Context) error {
 		case !errors.Is(err, batch.ErrRejoin):
 			return err
 		case errors.As(err, &refused) && !member && time.Since(begun) > s.cfg.Service.StartTimeout:
-			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, withHint(refused))
+			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, batch.WithHint(refused))
 		case ctx.Err() != nil:
 			s.log.Warn("not everything was handed over; what was in memory is read again", "err", err)
 			return nil

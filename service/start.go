@@ -47,21 +47,13 @@ func (s *service) waitForEverything(ctx context.Context) error {
 		wait := backoff.Next()
 		var refused *secondGroup
 		if errors.As(err, &refused) { // waiting does not help
-			return withHint(err)
+			return batch.WithHint(err)
 		}
 		s.log.Error("not everything that the configuration names is there", "err", err, "hint", batch.HintOf(err), "retry_in", wait.Round(time.Millisecond))
 		if !batch.Pause(deadline, wait) && ctx.Err() == nil {
-			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, withHint(err))
+			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, batch.WithHint(err))
 		}
 	}
-}
-
-// withHint puts what to do about it behind the message, for the last line a person sees.
-func withHint(err error) error {
-	if hint := batch.HintOf(err); hint != "" {
-		return fmt.Errorf("%w (%s)", err, hint)
-	}
-	return err
 }
 
 // findEverything looks for all at the same time, and tells of everything that is missing.

@@ -34,10 +34,7 @@ func operator(c *cobra.Command, do func(context.Context, *operate.Operator) erro
 	if err != nil {
 		return failed(err)
 	}
-	err = do(ctx, o.Operator)
-	if hint := batch.HintOf(err); hint != "" {
-		err = fmt.Errorf("%w (%s)", err, hint)
-	}
+	err = batch.WithHint(do(ctx, o.Operator))
 	return failed(errors.Join(err, o.Close()))
 }
 

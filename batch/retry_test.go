@@ -22,7 +22,7 @@ func TestDriver_ManyFailingBatchesTryNoMoreOftenThanOne(t *testing.T) {
 			return nil
 		}
 		pass := func(d time.Duration) (tried, applied int) {
-			time.Sleep(d)
+			require.True(t, Pause(t.Context(), d))
 			synctest.Wait()
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -62,7 +62,7 @@ type Session struct {
 	mu         sync.Mutex
 	partitions map[batch.TopicPartition]*partition // all that are assigned
 	joined     bool                                // the group has given this member its assignment
-	count      map[string]int                      // partitions of each stream, assigned or not
+	count      map[string]int                      // partitions of each topic, assigned or not
 	absent     map[string]error                    // topics that are not there, or not to be seen
 	told       map[string]time.Time                // when the stop of partitions for one cause was last told of
 }

@@ -57,6 +57,7 @@ type begun struct {
 	stops    map[int32]error // why a partition must not be consumed
 	fresh    []int32         // that the group has never consumed
 	commits  []batch.Commit  // where these begin
+	total    int             // partitions that the topic has
 	unmarked []int32         // those with an offset that have no mark yet
 }
 
@@ -74,6 +75,7 @@ func (s *starter) begin(ctx context.Context, topic string, offsets map[int32]bat
 		return begun{}, err
 	}
 	b := judgeMarks(topic, id, marks, offsets)
+	b.total = len(detail.Partitions)
 	b.commits, err = s.first(ctx, topic, id, b.fresh, offsets)
 	return b, err
 }

@@ -130,7 +130,11 @@ func (s *Session) boundary(st *stream) time.Time {
 	end := st.current.period.End
 	mine := len(s.sorted(st))
 	if spacing := s.pacer.Spacing(); spacing > 0 && mine > 0 {
-		share := spacing * time.Duration(max(s.count[st.Name], mine)) / time.Duration(mine)
+		all := 0
+		for _, topic := range st.Topics {
+			all += s.count[topic]
+		}
+		share := spacing * time.Duration(max(all, mine)) / time.Duration(mine)
 		if paced := st.lastSeal.Add(share); paced.After(end) {
 			return batch.PeriodAt(paced, st.Period).End
 		}

@@ -123,7 +123,7 @@ func (s *Session) takeOver(ctx context.Context, st *stream, due map[batch.TopicP
 		positions[tp] = pos
 	}
 	s.checkEpochs(ctx, positions)
-	s.tookOver(ctx, st, due, positions)
+	s.tookOver(st, due, positions)
 	return nil
 }
 
@@ -134,6 +134,9 @@ func (s *Session) begin(ctx context.Context, st *stream, topic string, of map[in
 	if err != nil {
 		return b, err
 	}
+	s.mu.Lock()
+	s.count[topic] = b.total
+	s.mu.Unlock()
 	done, err := st.driver.Begin(ctx, b.commits, still)
 	if err != nil {
 		return b, err
@@ -181,11 +184,9 @@ func (s *Session) checkEpochs(ctx context.Context, positions map[batch.TopicPart
 var errNotAnswered = errors.New("not in Kafka's reply")
 
 // tookOver notes what became of the partitions, those that are still assigned.
-func (s *Session) tookOver(ctx context.Context, st *stream, due map[batch.TopicPartition]*partition, positions map[batch.TopicPartition]batch.Position) {
-	total := s.countPartitions(ctx, st)
+func (s *Session) tookOver(st *stream, due map[batch.TopicPartition]*partition, positions map[batch.TopicPartition]batch.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.count[st.Name] = max(total, s.count[st.Name])
 	taken := 0
 	problems := make(map[batch.TopicPartition]error)
 	for tp, p := range due {
@@ -215,16 +216,6 @@ func (s *Session) tookOver(ctx context.Context, st *stream, due map[batch.TopicP
 		signal(s.moved)
 	}
 	s.refresh(time.Now())
-}
-
-// countPartitions returns how many partitions the stream's topics have, of those that are there.
-func (s *Session) countPartitions(ctx context.Context, st *stream) (n int) {
-	for _, topic := range st.Topics {
-		if detail, err := s.starter.topic(ctx, topic); err == nil {
-			n += len(detail.Partitions)
-		}
-	}
-	return n
 }
 
 func offsetsByTopic(offsets map[batch.TopicPartition]batch.GroupOffset) map[string]map[int32]batch.GroupOffset {

@@ -98,15 +98,22 @@ func TestTransactions_AreExportedOnceWhenTheyAreCommitted(t *testing.T) {
 	w.requireExact()
 }
 
-// A partition whose last record is followed by a marker is complete up to now, and so is the table (K5).
-func TestTransactions_AMarkerAtTheEndHoldsNothing(t *testing.T) {
-	w := newWorld(t)
+// exportOneTransaction writes a record to partition 0 and the marker behind it, and returns a replica that has exported it.
+func (w *world) exportOneTransaction() *harness.Replica {
+	w.Helper()
 	tx := w.transactional()
 	tx.begin()
 	tx.write(0, 1)
 	tx.end(true)
 	r := w.start(nil)
 	w.waitExported()
+	return r
+}
+
+// A partition whose last record is followed by a marker is complete up to now, and so is the table (K5).
+func TestTransactions_AMarkerAtTheEndHoldsNothing(t *testing.T) {
+	w := newWorld(t)
+	r := w.exportOneTransaction()
 	since := time.Now()
 	w.eventually("complete through later", func() bool { return w.through().After(since) })
 	r.HandOver()
@@ -116,12 +123,7 @@ func TestTransactions_AMarkerAtTheEndHoldsNothing(t *testing.T) {
 // Retention takes what is left of a partition when that is markers only. The group has nothing to read there, and goes on.
 func TestTransactions_MarkersThatRetentionDeletesStopNothing(t *testing.T) {
 	w := newWorld(t)
-	tx := w.transactional()
-	tx.begin()
-	tx.write(0, 1)
-	tx.end(true)
-	r := w.start(nil)
-	w.waitExported()
+	r := w.exportOneTransaction()
 	r.HandOver()
 	w.deleteAllRecords()
 	r = w.start(nil)

@@ -72,10 +72,10 @@ func (c *Config) Validate() error {
 		fault("GROUP", "empty", "a consumer group name")
 	}
 	errs = append(errs, c.validateTopics())
-	if c.Period < minimalPeriod || c.Period > day || day%c.Period != 0 {
+	if !isPeriod(c.Period) {
 		fault("PERIOD", c.Period, "a divisor of 24h from 1s to 24h")
 	}
-	if p := c.PersonsPeriod; p != 0 && (p < minimalPeriod || p > day || day%p != 0) {
+	if p := c.PersonsPeriod; p != 0 && !isPeriod(p) {
 		fault("PERSONS_PERIOD", p, "a divisor of 24h from 1s to 24h")
 	}
 	if shortest := min(c.Period, c.PeriodOfPersons()); c.FlushDelay < 0 || c.FlushDelay >= shortest {
@@ -152,6 +152,9 @@ func (c *Config) validateSASL() (errs []error) {
 	}
 	return errs
 }
+
+// isPeriod says whether days can be divided into such periods.
+func isPeriod(p time.Duration) bool { return p >= minimalPeriod && p <= day && day%p == 0 }
 
 // PeriodOfPersons is the length of a flush period of persons.
 func (c *Config) PeriodOfPersons() time.Duration {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,10 +195,8 @@ func (s *Session) discard() {
 // streamOf returns the stream of a topic.
 func (s *Session) streamOf(topic string) *stream {
 	for _, st := range s.streams {
-		for _, t := range st.Topics {
-			if t == topic {
-				return st
-			}
+		if slices.Contains(st.Topics, topic) {
+			return st
 		}
 	}
 	return nil

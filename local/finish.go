@@ -121,7 +121,7 @@ func (d *demo) showWatermark(ctx context.Context) error {
 		return nil
 	}
 	loads, err := d.loads(ctx)
-	d.out.say("watermark  %s: every record produced before it is in BigQuery (%d load jobs)", watermark.Format(time.RFC3339Nano), loads)
+	d.out.say("watermark  %s: every record that came to Kafka before it is in BigQuery (%d load jobs)", watermark.Format(time.RFC3339Nano), loads)
 	return err
 }
 

@@ -49,9 +49,6 @@ func (s *StatusTable) Ensure(ctx context.Context, t batch.Target) error {
 	kind := fmt.Sprintf("%s_%d_%08x", kindRow, created.UnixMilli(), crc32.ChecksumIEEE([]byte(s.group)))
 	job := tableQuery(t, s.group, kind, sql, batch.Param{Name: "model", Value: t.Model})
 	if _, err := s.warehouse.Query(ctx, job); err != nil {
-		if strings.Contains(err.Error(), groupColumn) {
-			err = fmt.Errorf("it was made by an older tidemark; drop it, and it is made again: %w", err)
-		}
 		return fmt.Errorf("make the row of %s in %s: %w", t.Table, t.StatusTable, err)
 	}
 	s.mu.Lock()
@@ -60,7 +57,7 @@ func (s *StatusTable) Ensure(ctx context.Context, t batch.Target) error {
 	return nil
 }
 
-// Publish says that t holds every record that was produced before through, and which batch came last; last may be nil.
+// Publish says that t holds every record that came to Kafka before through, and which batch came last; last may be nil.
 // The instant never goes back, whatever another replica has published. It is safe to repeat.
 func (s *StatusTable) Publish(ctx context.Context, t batch.Target, through time.Time, last *batch.Manifest) error {
 	if err := s.Ensure(ctx, t); err != nil {

@@ -139,6 +139,9 @@ func (e *Error) Hint() string {
 	case "invalid":
 		return "the load job does not fit the table: compare the column named with the table's schema; the next batch uses the table as it is then"
 	case "invalidQuery":
+		if strings.Contains(e.Message, "consumer_group") { // a column of the status table that it has not always had
+			return "the status table was made by an older tidemark: drop it, and it is made again"
+		}
 		return "BigQuery refuses the statement: compare the column or table named with the dataset"
 	case "duplicate":
 		return "the table was not empty or exists already; another program may be writing to it"

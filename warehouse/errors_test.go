@@ -40,6 +40,7 @@ func TestClassify(t *testing.T) {
 		{"query job", failed("invalidQuery", "Query error: Transaction is aborted due to concurrent update against table acmeCo:dataset.flow_checkpoints_v1. Transaction ID: 61e30eea-0000-2dab-8e60-94eb2c1b1a92 at [24:9]"), false, ""},
 		{"query job", failed("invalidQuery", "Could not serialize access to table xxxx.yyyyy due to concurrent update"), false, ""},
 		{"query job", failed("invalidQuery", "Unrecognized name: uid at [3:5]"), true, "refuses the statement"},
+		{"query job", failed("invalidQuery", "Unrecognized name: consumer_group at [1:17]"), true, "older tidemark"},
 		{"query job", failed("resourcesExceeded", "Resources exceeded during query execution: Too many DML statements outstanding against table mlab-sandbox:tmp_ndt.ndt5, limit is 20"), false, ""},
 		{"query job", failed("resourcesExceeded", "Resources exceeded during query execution: The query could not be executed in the allotted memory."), true, "smaller batches"},
 		{"load job", failed("invalid", "Provided Schema does not match Table cluster-fuzz:afl_stats.TestcaseRun. Field seconds_executed has changed type from FLOAT to INTEGER"), true, "compare the column"},

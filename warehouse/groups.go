@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/iterator"
@@ -36,9 +35,6 @@ func (c *Client) Groups(ctx context.Context, t batch.Target) (groups []string, e
 	}
 	if errors.Is(err, iterator.Done) {
 		return groups, nil
-	}
-	if strings.Contains(err.Error(), "consumer_group") {
-		err = fmt.Errorf("it was made by an older tidemark; drop it, and it is made again: %w", err)
 	}
 	return nil, classify("read consumer groups from", name, err)
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,9 +25,14 @@ func records(start, end int64) (list []*kgo.Record) {
 	return list
 }
 
-// marker makes a transaction's marker.
+// marker makes a transaction's marker. The client lets nobody else make one, so its attributes are written as Kafka's bits.
 func marker(offset int64) *kgo.Record {
-	return &kgo.Record{Offset: offset, LeaderEpoch: 4, Attrs: kgo.RecordAttrs{}}
+	r := &kgo.Record{Offset: offset, LeaderEpoch: 4}
+	*(*uint8)(unsafe.Pointer(&r.Attrs)) = 0b0010_0000
+	if !r.Attrs.IsControl() {
+		panic("the client keeps attributes in another way now")
+	}
+	return r
 }
 
 // at is an instant some seconds after the boundary.

@@ -158,7 +158,8 @@ func (s *Session) consume(ctx context.Context, fetches kgo.Fetches) (refused boo
 // consumeStream appends the records of one stream. s.mu is held.
 func (s *Session) consumeStream(ctx context.Context, st *stream, fetches kgo.Fetches, now time.Time) error {
 	var current, next [][]*kgo.Record
-	since := now // an instant before which none of the records came to Kafka
+	behind := false // something is behind a cut, if only transaction markers
+	since := now    // an instant before which none of the records came to Kafka
 	var err error
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		p := s.partitions[batch.TopicPartition{Topic: f.Topic, Partition: f.Partition}]
@@ -174,12 +175,13 @@ func (s *Session) consumeStream(ctx context.Context, st *stream, fetches kgo.Fet
 		}
 		n := p.split(f.Records)
 		p.take(f.Records, n)
+		behind = behind || n < len(f.Records)
 		current, next = append(current, data(f.Records[:n])), append(next, data(f.Records[n:]))
 	})
 	if err != nil || len(current) == 0 {
 		return err
 	}
-	if st.current, err = s.appendTo(ctx, st, st.current, current, since, now); err != nil || total(next) == 0 {
+	if st.current, err = s.appendTo(ctx, st, st.current, current, since, now); err != nil || !behind {
 		return err
 	}
 	st.next, err = s.appendTo(ctx, st, st.next, next, since, now)
@@ -195,13 +197,6 @@ func (s *Session) appendTo(ctx context.Context, st *stream, b *open, work [][]*k
 		}
 	}
 	return b, b.append(ctx, work, since)
-}
-
-func total(work [][]*kgo.Record) (n int) {
-	for _, records := range work {
-		n += len(records)
-	}
-	return n
 }
 
 // fetchErrors handles the errors of the Kafka client. What a person must decide stops the partition. Anything else, such as

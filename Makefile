@@ -2,7 +2,7 @@
 SHELL := bash
 TAGS := disable_grpc_modules
 BIN := bin/tidemark
-SCRIPTS ?= 100
+SCRIPTS ?= 40
 
 .DEFAULT_GOAL := help
 

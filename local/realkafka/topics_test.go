@@ -94,6 +94,10 @@ func TestPrepare_OfVeryManyPartitionsStaysBelowKafkasLimit(t *testing.T) {
 	w.topic, w.env["TIDEMARK_EVENTS_TOPIC"] = topic, topic
 	refuse := w.faults.OnJob(bigquery.JobRule{Kind: "load", Count: -1, Fault: bigquery.JobFault{Reason: "accessDenied", Message: "Access Denied: injected"}})
 	r := w.start(nil)
+	w.eventually("the partitions are taken over", func() bool {
+		s, err := statusOf(r)
+		return err == nil && len(s.Consumer.Partitions) == many && s.Consumer.Pending == 0
+	})
 	tx := w.writer()
 	written := 0
 	w.eventually("the stream is full", func() bool {

@@ -12,7 +12,7 @@ help: ## list the targets
 
 .PHONY: check
 check: vet test alone ## what CI runs: vet, all tests under the race detector, the root module alone
-	$(MAKE) fuzz FUZZTIME=10000x
+	$(MAKE) fuzz FUZZTIME=4000x
 
 .PHONY: vet
 vet: ## go vet of both modules, and gofmt

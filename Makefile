@@ -55,7 +55,7 @@ fuzz: ## run each fuzzer FUZZTIME times
 	@for p in model batch consumer loader service; do for f in $$(grep -ho 'func Fuzz[A-Za-z]*' $$p/*_test.go | cut -d' ' -f2); do \
 		go test ./$$p -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; done; done
 
-EXPLORE ?= 2,2,2,3,1,1,1,0,true 2,2,2,2,1,1,1,1,true 2,1,3,2,1,1,1,1,true 3,1,2,2,1,0,1,0,true
+EXPLORE ?= 2,2,2,3,1,1,1,0,0,true 2,2,2,2,1,1,1,1,0,true 2,1,3,2,1,1,1,1,0,true 3,1,2,2,1,0,1,0,0,true 2,2,2,2,1,1,1,0,1,true
 .PHONY: explore
 explore: ## explore every interleaving of the driver within EXPLORE (minutes, several GB)
 	GOMEMLIMIT=9GiB GOGC=60 go test ./batch -run '^TestExplore$$' -explore '$(EXPLORE)' -timeout 0 -v

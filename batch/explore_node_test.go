@@ -28,11 +28,14 @@ type node struct {
 	applied [maxBatches]bool
 	replica [maxReplicas]memory
 
-	crashes, kicks, moves, interrupts int8 // that have happened
+	lost [maxPartitions]bool // its offset was deleted once
+
+	crashes, kicks, moves, interrupts, losses int8 // that have happened
 }
 
 // place is a partition's committed offset and chain: batch number + 1, 0 ends it.
 type place struct {
+	gone      bool // Kafka has no offset
 	committed int8
 	chain     [maxBatches]int8
 }
@@ -110,7 +113,7 @@ func (n *node) check(b bounds) error {
 		}
 		for r := range b.replicas {
 			m := n.replica[r]
-			if m.member && m.held[p].yes && n.owner[p] == int8(r+1) && m.held[p].place != n.kafka[p] {
+			if m.member && m.held[p].yes && n.owner[p] == int8(r+1) && !n.kafka[p].gone && m.held[p].place != n.kafka[p] {
 				return fmt.Errorf("r%d believes %v of partition %d and Kafka has %v", r, m.held[p].place, p, n.kafka[p])
 			}
 		}
@@ -127,6 +130,9 @@ func (n *node) checkEnd(b bounds) error {
 		}
 	}
 	for p := range b.partitions {
+		if n.waits(p) {
+			continue
+		}
 		if n.kafka[p].chain != ([maxBatches]int8{}) {
 			return fmt.Errorf("stuck: partition %d has %v", p, n.kafka[p])
 		}
@@ -141,6 +147,25 @@ func (n *node) checkEnd(b bounds) error {
 		}
 	}
 	return nil
+}
+
+// waits says that a person may have to decide before the partition goes on: its offset was deleted once, or that of a
+// partition with which it shares a batch that it names.
+func (n *node) waits(p int) bool {
+	for q, lost := range n.lost {
+		if !lost {
+			continue
+		}
+		if p == q {
+			return true
+		}
+		for _, c := range n.kafka[p].chain {
+			if c != 0 && n.ranges[c-1][q].in {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // number is the inverse of batchID.

@@ -39,6 +39,9 @@ func (s *stage) takeOver(ctx context.Context, p int, d *Driver) error {
 	if err != nil {
 		return err
 	}
+	if s.node.kafka[p].gone {
+		return nil // the marks in the bucket tell that it had one: the consumer stops it
+	}
 	positions, err := d.Assign(ctx, offsets, always)
 	switch pos := positions[tp(int32(p))]; {
 	case errors.Is(err, ErrRejoin):
@@ -47,6 +50,8 @@ func (s *stage) takeOver(ctx context.Context, p int, d *Driver) error {
 		return err
 	case pos.Err != nil && s.fault.kind == interrupt:
 		s.node.interrupts++
+		return nil
+	case pos.Err != nil && NeedsPerson(pos.Err) && s.node.waits(p):
 		return nil
 	case pos.Err != nil:
 		return fmt.Errorf("partition %d stopped: %w", p, pos.Err)

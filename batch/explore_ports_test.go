@@ -101,6 +101,10 @@ func (s *stage) Fetch(ctx context.Context, tps []TopicPartition) (map[TopicParti
 	got := make(map[TopicPartition]GroupOffset, len(tps))
 	for _, t := range tps {
 		at := s.node.kafka[t.Partition]
+		if at.gone {
+			got[t] = GroupOffset{Offset: -1}
+			continue
+		}
 		got[t] = GroupOffset{Offset: int64(at.committed), Metadata: s.node.metadata(int(t.Partition), at).String()}
 	}
 	return got, s.read(ctx)

@@ -26,11 +26,12 @@ const (
 	crash
 	expel
 	handOver
+	lose // Kafka forgets the offset of p: its topic was deleted, or a person deleted it
 )
 
 func (a action) String() string {
 	names := [...]string{"is assigned p%d", "takes over p%d", "reads p%d", "seals%.0d", "prepares its entry %d", "finishes its entry %d",
-		"crashes%.0d", "is expelled%.0d", "hands over p%d"}
+		"crashes%.0d", "is expelled%.0d", "hands over p%d", "and all lose the offset of p%d"}
 	s := fmt.Sprintf("r%d "+names[a.kind], a.r, a.p) + a.fault.kind.String()
 	if a.fault.kind == tornCommit {
 		s += fmt.Sprintf(" (entries %b)", a.fault.part)
@@ -47,6 +48,11 @@ func (a action) progress() bool {
 func (n *node) successors(b bounds, visit func(action, node, error)) {
 	v := visitor{n, b, visit}
 	v.assignments()
+	for p := range b.partitions {
+		if int(n.losses) < b.losses && !n.kafka[p].gone {
+			v.try(lose, 0, p, fault{})
+		}
+	}
 	for r := range b.replicas {
 		v.work(r)
 		m := &n.replica[r]
@@ -191,6 +197,11 @@ func (n *node) step(a action) (next node, c chances, violation error) {
 		next.kicks++
 		next.replica[a.r].member = false
 		next.leave(a.r)
+		return next, c, nil
+	case lose:
+		next = *n
+		next.losses++
+		next.lost[a.p], next.kafka[a.p] = true, place{gone: true}
 		return next, c, nil
 	case read:
 		next = *n

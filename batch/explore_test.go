@@ -17,15 +17,16 @@ import (
 type bounds struct {
 	partitions, records, replicas, batches int
 	crashes, kicks, moves, interrupts      int
+	losses                                 int  // of a partition's offset: a deleted topic, or a person with Kafka's tools
 	torn                                   bool // commits may be taken in part
 }
 
-var exploreBounds = flag.String("explore", "2,1,2,2,1,0,1,1,true 2,1,2,2,1,1,0,0,true 2,2,2,2,0,0,1,0,false",
-	"bounds of TestExplore's runs: partitions,records,replicas,batches,crashes,expulsions,hand-overs,interrupted take-overs,torn commits")
+var exploreBounds = flag.String("explore", "2,1,2,2,1,0,1,1,0,true 2,1,2,2,1,1,0,0,0,true 2,2,2,2,0,0,1,0,0,false 2,1,2,2,1,0,1,0,1,true 2,1,2,2,0,1,0,0,2,false",
+	"bounds of TestExplore's runs: partitions,records,replicas,batches,crashes,expulsions,hand-overs,interrupted take-overs,lost offsets,torn commits")
 
 func parseBounds(s string) (b bounds, err error) {
-	_, err = fmt.Sscanf(strings.ReplaceAll(s, ",", " "), "%d %d %d %d %d %d %d %d %t", &b.partitions, &b.records, &b.replicas,
-		&b.batches, &b.crashes, &b.kicks, &b.moves, &b.interrupts, &b.torn)
+	_, err = fmt.Sscanf(strings.ReplaceAll(s, ",", " "), "%d %d %d %d %d %d %d %d %d %t", &b.partitions, &b.records, &b.replicas,
+		&b.batches, &b.crashes, &b.kicks, &b.moves, &b.interrupts, &b.losses, &b.torn)
 	if err == nil && (b.partitions > maxPartitions || b.replicas > maxReplicas || b.batches > maxBatches || b.records > 7) {
 		err = fmt.Errorf("at most %d partitions, %d replicas, %d batches", maxPartitions, maxReplicas, maxBatches)
 	}
@@ -33,7 +34,8 @@ func parseBounds(s string) (b bounds, err error) {
 }
 
 // TestExplore visits every state that the real Driver and Ledger can reach within the bounds, whatever the order in
-// which replicas read, seal, prepare, apply, commit, crash, are expelled without knowing, and hand partitions over.
+// which replicas read, seal, prepare, apply, commit, crash, are expelled without knowing, and hand partitions over, and
+// whenever the offset of a partition is deleted.
 // In each: no record is visible twice, every committed record is visible, and a member believes of its partitions what
 // Kafka has. Where nothing is left to do everything is visible once and committed.
 func TestExplore(t *testing.T) {

@@ -28,9 +28,10 @@ type edit struct{ file, old, new string }
 func (m mutation) dir() string { return filepath.Dir(m.edits[0].file) }
 
 const (
-	torn    = "-explore=2,1,2,2,1,0,0,0,true"
-	handing = "-explore=2,1,2,2,0,0,1,0,false"
-	moving  = "-explore=2,2,2,2,0,0,1,0,false"
+	torn    = "-explore=2,1,2,2,1,0,0,0,0,true"
+	handing = "-explore=2,1,2,2,0,0,1,0,0,false"
+	moving  = "-explore=2,2,2,2,0,0,1,0,0,false"
+	losing  = "-explore=2,1,2,2,0,1,0,0,1,false"
 )
 
 func mutations() []mutation {
@@ -97,7 +98,7 @@ func commitOrder() []mutation {
 	happened,`, `		return nil
 	}
 	happened,`,
-		}}, "TestExplore", "-explore=2,1,2,2,0,1,0,0,false", "visible 2 times"},
+		}}, "TestExplore", "-explore=2,1,2,2,0,1,0,0,0,false", "visible 2 times"},
 		{"a batch that waits is not looked at again when its turn comes elsewhere", []edit{{"apply.go",
 			`if e.state == Applied || e.state == Prepared && !e.driven {`, `if !e.driven && (e.state == Applied || e.state == Prepared) {`,
 		}}, "TestExplore", moving, "stuck"},
@@ -121,7 +122,7 @@ func evidence() []mutation {
 			`case unclear != nil:
 		return 0,`, `case unclear != nil && false:
 		return 0,`,
-		}}, judge, "", "Not equal"},
+		}}, "TestExplore", losing, "visible 2 times"},
 		{"voided tables are applied", []edit{{"judge.go",
 			`	case voided:
 		return Void, nil
@@ -144,6 +145,9 @@ func watermark() []mutation {
 		{"an end counts before it is reached", []edit{{"../consumer/partition.go",
 			`!p.first.at.IsZero() && p.first.offset <= p.pos`, `!p.first.at.IsZero()`,
 		}}, "TestPartition_NoClockPassesARecordThatIsNotCommitted", "", "is complete up to"},
+		{"a marker that comes alone behind a boundary opens no batch", []edit{{"../consumer/poll.go",
+			`behind = behind || n < len(f.Records)`, `behind = behind || len(data(f.Records[n:])) > 0`,
+		}}, "TestSession_AMarkerBehindTheBoundaryOpensTheNextBatch", "", "Expected value not to be nil"},
 		{"a boundary cuts off what is in the batch already", []edit{{"../consumer/partition.go",
 			`offset: max(e.offset, p.pos)`, `offset: e.offset`,
 		}}, "TestPartition_ABoundaryCutsWhereThePartitionEndedThen", "", "Not equal"},

@@ -48,6 +48,11 @@ type Contents struct {
 type Table struct {
 	Target Target `json:"target"`
 	Parts  []Part `json:"parts"`
+	// Partitions is how many partitions of the table the rows are in, as far as that is known; 0 counts as one.
+	Partitions int `json:"partitions,omitempty"`
+	// Staged says that the rows go by a stage table and one INSERT … SELECT. It is decided once, so that all look for the same
+	// jobs. Manifests before it was written say so by their columns.
+	Staged bool `json:"staged,omitempty"`
 	// Keys bound the keys of the rows of a merged model.
 	Keys *Keys `json:"keys,omitempty"`
 }
@@ -88,6 +93,8 @@ type Target struct {
 	Dataset  string   `json:"dataset"`
 	Table    string   `json:"table"`
 	Columns  []Column `json:"columns"` // the columns that are filled, by name
+	// Partitions says how the table is partitioned; nil if it is not, or if the manifest is older.
+	Partitions *Partitioning `json:"partitioning,omitempty"`
 	// StatusTable is the table in the dataset that says how far the others are complete, and that merges of one table
 	// conflict on; empty if there is none.
 	StatusTable string `json:"status_table,omitempty"`

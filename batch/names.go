@@ -13,6 +13,7 @@ import (
 // file-system backed emulators could not hold.
 //
 //	<prefix>/batches/<batch>.json                        the manifest
+//	<prefix>/attempts/<id>.json                          a load that failed, for the day's quotas
 //	<prefix>/parts/<batch>/<model>/team=<team>/<n>.parquet  rows; team=0 of several small teams
 //	<prefix>/rejects/<batch>/<n>.parquet                 messages that are not rows
 //	<prefix>/groups/<group>/…                            what the group has started (package consumer)
@@ -20,6 +21,11 @@ import (
 // ManifestObject returns the name of the batch's manifest.
 func ManifestObject(prefix string, id ID) string {
 	return path.Join(prefix, "batches", id.String()+".json")
+}
+
+// AttemptObject returns the name under which a failed attempt to load is noted; id tells when.
+func AttemptObject(prefix string, id ID) string {
+	return path.Join(prefix, "attempts", id.String()+".json")
 }
 
 // PartObject returns the name of the n-th part of a team's rows of a model.

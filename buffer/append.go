@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"tidemark/batch"
 	"tidemark/model"
 )
 
@@ -105,6 +106,10 @@ func (b *Batch) takeEvent(w *worker, r *kgo.Record) {
 		c.Skipped++
 		return
 	}
+	if !b.events.partitions.plausible(e.Timestamp) {
+		b.reject(c, r, ReasonImplausible, b.events.partitions.implausible)
+		return
+	}
 	w.source = model.Source{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMicro()}
 	if size, exceeds := e.RowExceeds(maxRowBytes, b.events.Columns, &w.source); exceeds {
 		b.reject(c, r, model.ReasonTooLarge, fmt.Sprintf("row has %d bytes; want at most %d", size, maxRowBytes))
@@ -119,8 +124,8 @@ func (b *Batch) takeEvent(w *worker, r *kgo.Record) {
 		c.rows++
 	case duplicate:
 		c.Duplicates++
-	case tooManyDays:
-		b.reject(c, r, ReasonDays, "rows of the batch have too many different days")
+	case tooManyPartitions:
+		b.reject(c, r, ReasonPartitions, fmt.Sprintf("rows of the batch are in %d partitions of the table already, as many as one job may write to", batch.JobPartitions))
 	case dropped: // nobody asks for the counts of a discarded batch
 	}
 }

@@ -59,7 +59,6 @@ type Batch struct {
 
 	teams     teams
 	rejects   rejects
-	days      days
 	handed    atomic.Int64 // parts handed over
 	fixed     atomic.Int64 // bytes that only the end of the batch frees
 	sealed    atomic.Bool
@@ -90,7 +89,7 @@ type storedPart struct {
 // Open starts a batch. It uses next to no memory before the first record.
 func (b *Buffer) Open(o Opening) *Batch {
 	n := &Batch{
-		buffer: b, id: o.ID, stream: o.Stream, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events), persons: newSheet(o.Persons),
+		buffer: b, id: o.ID, stream: o.Stream, prefix: o.Prefix, ingestedAt: o.IngestedAt.UnixMicro(), events: newSheet(o.Events, o.IngestedAt), persons: newSheet(o.Persons, o.IngestedAt),
 		topics: o.Topics, wants: o.Wants, deduplicate: b.cfg.Deduplicate == DeduplicateBatch,
 		gone: make(chan struct{}),
 	}
@@ -107,7 +106,7 @@ func (b *Buffer) Open(o Opening) *Batch {
 func (b *Batch) Full() bool {
 	open := b.buffer.openBatches()
 	for _, o := range open[max(0, slices.Index(open, b)):] {
-		if o.stream == b.stream && (o.handed.Load() >= fullParts || o.days.full() || o.crowds(len(open))) {
+		if o.stream == b.stream && (o.handed.Load() >= fullParts || o.events.partitions.full() || o.crowds(len(open))) {
 			return true
 		}
 	}

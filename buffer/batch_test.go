@@ -246,6 +246,6 @@ func TestBatch_AppendAfterFinishIsRefused(t *testing.T) {
 
 func TestMetrics_KnownReasonsStartAtZero(t *testing.T) {
 	f := start(t, testConfig(), &fakeParts{})
-	require.Equal(t, len(model.Reasons())+1, testutil.CollectAndCount(f.metrics.rejected))
+	require.Equal(t, len(model.Reasons())+2, testutil.CollectAndCount(f.metrics.rejected))
 	require.Equal(t, 3, testutil.CollectAndCount(f.metrics.parts))
 }

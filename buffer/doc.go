@@ -24,7 +24,7 @@
 // A message that cannot become a row, and one of which a JSON column had to be left NULL, is kept byte for byte in the
 // batch's rejects parts, Parquet files with the columns
 //
-//	reason    STRING     a model.Reason, "too_many_days", or "unloadable_json" for a row with NULL in a JSON column
+//	reason    STRING     a model.Reason, "too_many_partitions", "timestamp_implausible", or "unloadable_json" for a row with NULL in a JSON column
 //	detail    STRING     what was found and what is wanted
 //	topic     STRING     where the record came from …
 //	partition INT32

@@ -145,11 +145,16 @@ func changeColumns(json bool) (cols []model.Selected) {
 
 // batch opens a batch that wants teams below 1,000.
 func (f *fixture) batch(cols []model.Selected) *Batch {
+	return f.partitioned(cols, &batch.Partitioning{Unit: batch.Day, Column: "timestamp"})
+}
+
+// partitioned opens a batch for a table of events with partitions.
+func (f *fixture) partitioned(cols []model.Selected, p *batch.Partitioning) *Batch {
 	now := time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC)
 	return f.Open(Opening{
 		ID: batch.NewID(now), Prefix: "tm", IngestedAt: now,
-		Events:  Table{batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events"}, cols},
-		Persons: Table{batch.Target{Model: "persons", Project: "p", Location: "EU", Dataset: "d", Table: "persons"}, changeColumns(true)},
+		Events:  Table{Target: batch.Target{Model: "events", Project: "p", Location: "EU", Dataset: "d", Table: "events", Partitions: p}, Columns: cols, StageAbove: 100},
+		Persons: Table{Target: batch.Target{Model: "persons", Project: "p", Location: "EU", Dataset: "d", Table: "persons"}, Columns: changeColumns(true)},
 		Topics:  map[string]Kind{"events": Events, "persons": Persons, "mappings": DistinctIDs},
 		Wants:   func(team int64) bool { return team < 1_000 },
 	})

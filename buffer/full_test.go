@@ -10,32 +10,87 @@ import (
 	"tidemark/batch"
 )
 
+// A3: a batch is sealed by the table's own unit. One event an hour fills a table of hours, and is 167 days of one of days.
 func TestBatch_IsFullBeforeAJobHasTooManyPartitions(t *testing.T) {
+	for _, c := range []struct {
+		unit batch.PartitionUnit
+		step func(at time.Time, n int) time.Time
+	}{
+		{batch.Hour, func(at time.Time, n int) time.Time { return at.Add(time.Duration(-n) * time.Hour) }},
+		{batch.Day, func(at time.Time, n int) time.Time { return at.AddDate(0, 0, -n) }},
+	} {
+		t.Run(string(c.unit), func(t *testing.T) {
+			f := start(t, testConfig(), &fakeParts{})
+			b := f.partitioned(columns(), &batch.Partitioning{Unit: c.unit, Column: "timestamp"})
+			in := func(n int) event {
+				e := makeEvent(1+int64(n%3), n, 1)
+				e.at = c.step(time.Date(2026, 9, 30, 23, 59, 59, 0, time.UTC), n)
+				return e
+			}
+			var events []event
+			for n := range fullPartitions - 1 {
+				events = append(events, in(n))
+			}
+			require.NoError(t, b.Append(t.Context(), poll(events...)))
+			require.False(t, b.Full())
+			events = events[:0]
+			for n := range batch.JobPartitions - fullPartitions + 11 {
+				events = append(events, in(fullPartitions-1+n))
+			}
+			require.NoError(t, b.Append(t.Context(), poll(events...)))
+			require.True(t, b.Full())
+			contents, err := b.Finish(t.Context())
+			require.NoError(t, err)
+			check(t, contents)
+			table := contents.Tables[0]
+			require.EqualValues(t, batch.JobPartitions, table.Rows())
+			require.Equal(t, batch.JobPartitions, table.Partitions)
+			require.True(t, table.Staged, "so many go by a stage table")
+			require.EqualValues(t, 10, contents.Counts.Rejected)
+			require.Equal(t, string(ReasonPartitions), f.parts.read(t, contents.Rejects[0])[0]["reason"])
+		})
+	}
+}
+
+// A table without partitions, or one whose partitions the rows of a batch share, has no such limit.
+func TestBatch_HasNoLimitWhereTheTableHasNone(t *testing.T) {
+	for _, p := range []*batch.Partitioning{nil, {Unit: batch.Day}, {Unit: batch.Day, Column: "bq_ingested_timestamp"}, {Unit: batch.Hour, Column: "unknown"},
+		{Unit: batch.Month, Column: "timestamp"}, {Unit: batch.IntRange, Column: "team_id", Start: 0, End: 1000, Interval: 1}} {
+		f := start(t, testConfig(), &fakeParts{})
+		b := f.partitioned(columns(), p)
+		var events []event
+		for n := range batch.JobPartitions + 10 {
+			e := makeEvent(1+int64(n%3), n, 1)
+			e.at = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
+			events = append(events, e)
+		}
+		require.NoError(t, b.Append(t.Context(), poll(events...)))
+		require.False(t, b.Full())
+		contents, err := b.Finish(t.Context())
+		require.NoError(t, err)
+		check(t, contents)
+		require.EqualValues(t, len(events), contents.Tables[0].Rows(), "%+v", p)
+	}
+}
+
+// A1: what the table's partitions have no room for is a reject, in whatever number it comes.
+func TestBatch_ImplausibleTimesAreRejects(t *testing.T) {
 	f := start(t, testConfig(), &fakeParts{})
 	b := f.batch(columns())
-	onDay := func(n int) event {
-		e := makeEvent(1+int64(n%3), n, 1)
-		e.at = time.Date(2000, 1, 1, 23, 59, 59, 0, time.UTC).AddDate(0, 0, n)
-		return e
-	}
 	var events []event
-	for n := range fullDays - 1 {
-		events = append(events, onDay(n))
+	for n := range 12_000 {
+		e := makeEvent(1, n, 1)
+		e.at = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
+		events = append(events, e)
 	}
-	require.NoError(t, b.Append(t.Context(), poll(events...)))
-	require.False(t, b.Full())
-	events = events[:0]
-	for n := range maxDays - fullDays + 11 {
-		events = append(events, onDay(fullDays-1+n))
-	}
-	require.NoError(t, b.Append(t.Context(), poll(events...)))
-	require.True(t, b.Full())
+	require.NoError(t, b.Append(t.Context(), poll(events[4000:]...)))
 	contents, err := b.Finish(t.Context())
 	require.NoError(t, err)
 	check(t, contents)
-	require.EqualValues(t, maxDays, contents.Tables[0].Rows())
-	require.EqualValues(t, 10, contents.Counts.Rejected)
-	require.Equal(t, string(ReasonDays), f.parts.read(t, contents.Rejects[0])[0]["reason"])
+	require.EqualValues(t, 8000, contents.Counts.Rejected+contents.Tables[0].Rows())
+	rejected := f.parts.read(t, contents.Rejects[0])[0]
+	require.Equal(t, string(ReasonImplausible), rejected["reason"])
+	require.Contains(t, rejected["detail"], "outside of 2002-")
 }
 
 func TestBatch_IsFullBeforeAJobHasTooManyParts(t *testing.T) {

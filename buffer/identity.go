@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 
+	"tidemark/batch"
 	"tidemark/model"
 )
 
@@ -26,7 +27,7 @@ func newIdentities() *identities { return &identities{maphash.MakeSeed(), maphas
 func (h *identities) of(e *model.Event) (id identity) {
 	for i, seed := range h {
 		var rest [24]byte
-		binary.NativeEndian.PutUint64(rest[0:], uint64(dayOf(e.Timestamp)))
+		binary.NativeEndian.PutUint64(rest[0:], uint64(batch.DayOf(e.Timestamp)))
 		binary.NativeEndian.PutUint64(rest[8:], maphash.Bytes(seed, e.Event))
 		binary.NativeEndian.PutUint64(rest[16:], maphash.Bytes(seed, e.DistinctID))
 		uuid := binary.NativeEndian.Uint64(e.UUID[8*i:])

@@ -51,7 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	reg.MustRegister(m.held, m.fetched, m.budget, m.consumed, m.rejected, m.parts, m.rows, m.duplicates, m.superseded, m.skipped, m.nulled, m.encode)
-	for _, reason := range append(model.Reasons(), ReasonDays) {
+	for _, reason := range append(model.Reasons(), ReasonPartitions, ReasonImplausible) {
 		m.rejected.WithLabelValues(string(reason))
 	}
 	for _, c := range []cause{causeSize, causeBudget, causeSeal} {

@@ -50,7 +50,7 @@ func (b *Batch) takeChange(w *worker, r *kgo.Record) {
 		c.Superseded++
 		c.Nulled++
 		b.unloadable(r)
-	case duplicate, tooManyDays, dropped: // the first two are of events; nobody asks for a discarded batch
+	case duplicate, tooManyPartitions, dropped: // the first two are of events; nobody asks for a discarded batch
 	}
 }
 

@@ -148,7 +148,7 @@ func TestBatch_UnloadablePropertiesAreNullAndKept(t *testing.T) {
 	nasty := []byte(`{"id":"` + uuidText(numbered(1)) + `","team_id":2,"version":4,"properties":"{\"n\":1e999}"}`)
 	for _, json := range []bool{true, false} {
 		f := start(t, testConfig(), &fakeParts{})
-		b := f.Open(Opening{Prefix: "tm", Persons: Table{batch.Target{Model: "persons"}, changeColumns(json)},
+		b := f.Open(Opening{Prefix: "tm", Persons: Table{Target: batch.Target{Model: "persons"}, Columns: changeColumns(json)},
 			Topics: map[string]Kind{"persons": Persons}, Wants: func(int64) bool { return true }})
 		require.NoError(t, b.Append(t.Context(), [][]*kgo.Record{topicRecords("persons", personMessage(2, 1, 3, 10), nasty)}))
 		contents, err := b.Finish(t.Context())

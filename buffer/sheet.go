@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -16,6 +17,10 @@ type Table struct {
 	Target batch.Target
 	// Columns of the rows, in the order of the parts.
 	Columns []model.Selected
+	// From is the earliest time that events may have, where the table's partitions have no room for any.
+	From time.Time
+	// StageAbove is how many partitions the rows may be in before they go by a stage table.
+	StageAbove int
 }
 
 // sheet is one kind of parts of a batch: those of a table, or the rejects.
@@ -26,6 +31,8 @@ type sheet struct {
 	json   bool         // of persons: their table has the properties as JSON
 	shared atomic.Int64 // parts of several teams
 	keys   keys         // of persons that were handed over
+	// partitions that the rows of events are in. Persons are merged, and may move from one to another.
+	partitions *partitions
 }
 
 // keys are the bounds of keys.
@@ -35,18 +42,19 @@ type keys struct {
 	bounds batch.Keys
 }
 
-func newSheet(t Table) *sheet {
+func newSheet(t Table, opened time.Time) *sheet {
 	return &sheet{
-		Table: t, schema: model.Schema(t.Columns),
+		Table: t, schema: model.Schema(t.Columns), partitions: newPartitions(t, opened),
 		json: slices.ContainsFunc(t.Columns, func(c model.Selected) bool { return c.Loadable }),
 	}
 }
 
 // contents returns the sheet's table with its parts.
 func (s *sheet) contents(parts []batch.Part) batch.Table {
-	t := batch.Table{Target: s.Target, Parts: parts}
+	t := batch.Table{Target: s.Target, Parts: parts, Partitions: s.partitions.count()}
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
+	t.Staged = !s.keys.any && (t.Target.HasJSON() || s.StageAbove > 0 && t.Partitions > s.StageAbove)
 	if s.keys.any {
 		bounds := s.keys.bounds
 		t.Keys = &bounds

@@ -15,8 +15,8 @@ type team struct {
 	people   versions
 	appender *model.EventAppender // writes to bin.rows
 	seen     identitySet
-	day      int64 // of the row before
-	anyDay   bool  // day is set
+	key      int64 // of the partition of the row before
+	anyKey   bool  // key is set
 }
 
 func newTeam(b *Batch, id int64) *team {
@@ -32,7 +32,7 @@ const (
 	kept outcome = iota
 	nulled
 	duplicate
-	tooManyDays
+	tooManyPartitions
 	superseded       // by what is held already
 	supersedes       // what was held, which is counted as superseded
 	supersedesNulled // supersedes, and nulled itself
@@ -51,11 +51,13 @@ func (t *team) append(e *model.Event, src *model.Source) outcome {
 	if b.discarded.Load() {
 		return dropped
 	}
-	if day := dayOf(e.Timestamp); !t.anyDay || day != t.day {
-		if !b.days.add(day) {
-			return tooManyDays
+	if of := b.events.partitions.key; of != nil {
+		if key := of(e, src); !t.anyKey || key != t.key {
+			if !b.events.partitions.add(key) {
+				return tooManyPartitions
+			}
+			t.key, t.anyKey = key, true
 		}
-		t.day, t.anyDay = day, true
 	}
 	if b.deduplicate {
 		fresh, grown := t.seen.add(&id)

@@ -7,15 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDayOf_RoundsDown(t *testing.T) {
-	require.EqualValues(t, 0, dayOf(0))
-	require.EqualValues(t, 0, dayOf(dayMicros-1))
-	require.EqualValues(t, 1, dayOf(dayMicros))
-	require.EqualValues(t, -1, dayOf(-1))
-	require.EqualValues(t, -1, dayOf(-dayMicros))
-	require.EqualValues(t, -2, dayOf(-dayMicros-1))
-}
-
 func TestSize_ReadsUnitsAndWritesThemBack(t *testing.T) {
 	for text, want := range map[string]Size{
 		"0": 0, "17": 17, "17B": 17, "64MiB": 64 << 20, "1GiB": 1 << 30, "1GB": 1e9, " 2 KiB ": 2048, "3TB": 3e12, "1TiB": 1 << 40,

@@ -24,6 +24,14 @@ type Config struct {
 	// JSONColumns chooses the type of the JSON documents' columns in a table that tidemark creates. An existing table's
 	// own types are used as they are.
 	JSONColumns bool `envconfig:"JSON_COLUMNS" default:"false" desc:"Create the columns that hold JSON documents as JSON instead of STRING. Rows then reach the table through a stage table and one INSERT query per batch, which BigQuery bills, where STRING columns are loaded free of charge. An existing table keeps its types."`
+	// EventsPartitions is the unit of the partitions of an events table that tidemark creates.
+	EventsPartitions string `envconfig:"EVENTS_PARTITIONS" default:"day" desc:"Partitions of timestamp in an events table that tidemark creates: day, month, hour or none. BigQuery allows 10,000 partitions in a table: with day, events outside of TIDEMARK_EVENTS_FROM to a week ahead are rejects (timestamp_implausible), so that nobody can use them up; hour needs TIDEMARK_EVENTS_PARTITION_DAYS; month and none take nearly any time, and queries read more. An existing table keeps its own."`
+	// EventsPartitionDays is after how many days partitions of an events table that tidemark creates are deleted.
+	EventsPartitionDays int `envconfig:"EVENTS_PARTITION_DAYS" default:"0" desc:"Days after which BigQuery deletes the partitions of an events table that tidemark creates; 0 keeps them for ever. With hour it must be from 1 to 350."`
+	// EventsFrom is the earliest plausible time of an event.
+	EventsFrom Date `envconfig:"EVENTS_FROM" default:"2010-01-01" desc:"First day (UTC) of events that an events table with partitions of days or hours takes; earlier ones are rejects (timestamp_implausible). No such table takes more than 9,000 partitions of time."`
+	// StageAbove is in how many partitions the rows of a batch may be before they go by a stage table.
+	StageAbove int `envconfig:"STAGE_ABOVE_PARTITIONS" default:"100" desc:"A batch whose events are in more partitions than this goes to the events table through a stage table and one INSERT query, which BigQuery bills for the bytes of that batch, instead of by a load job: loads may change partitions 30,000 times a day in all. From 1 to 4000."`
 	// Teams are the PostHog team IDs whose records are exported; empty for all.
 	Teams []int64 `envconfig:"TEAMS" default:"" desc:"Comma-separated list of PostHog team IDs whose records are exported; empty exports all teams. Records of other teams are counted and skipped."`
 }
@@ -36,7 +44,7 @@ func (c Config) Validate() error {
 	} else if !validName(c.Dataset, "") {
 		errs = append(errs, fmt.Errorf("TIDEMARK_DATASET is %q; want letters, digits and underscores, at most 1024", c.Dataset))
 	}
-	errs = append(errs, c.validateModels(), c.validateTables())
+	errs = append(errs, c.validateModels(), c.validateTables(), c.validatePartitions())
 	seen := make(map[int64]bool, len(c.Teams))
 	for _, team := range c.Teams {
 		if team <= 0 || seen[team] {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"tidemark/batch"
 	"tidemark/model"
@@ -21,6 +23,9 @@ type Destination struct {
 	cfg       Config
 	project   string
 	warehouse Warehouse
+
+	mu      sync.Mutex
+	dataset *Dataset // as it was first seen
 }
 
 // New checks cfg and project (the one that holds the dataset and runs the jobs) and calls nothing yet.
@@ -38,6 +43,8 @@ func New(cfg Config, project string, w Warehouse) (*Destination, error) {
 // Resolved is the destination's tables as they were found.
 type Resolved struct {
 	Tables []ResolvedTable // one per model
+	// Warnings are about what takes rows away, or may refuse some, and is a person's to change.
+	Warnings []string
 }
 
 // ResolvedTable is one of them.
@@ -46,6 +53,12 @@ type ResolvedTable struct {
 	Target batch.Target
 	// Columns are those of the parts. Of events they are the target's, in the same order; those of persons are fixed.
 	Columns []model.Selected
+	// From is the earliest time of events that a table with few partitions takes.
+	From time.Time
+	// StageAbove is in how many partitions rows may be before they go by a stage table.
+	StageAbove int
+
+	warnings []string
 }
 
 // Wants says whether records of the team have a destination at all. It is called per record and touches no shared state.
@@ -65,6 +78,7 @@ func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 		}
 		t, err := d.resolve(ctx, kind)
 		res.Tables, errs = append(res.Tables, t), append(errs, err)
+		res.Warnings = append(res.Warnings, t.warnings...)
 	}
 	return res, errors.Join(errs...)
 }
@@ -79,12 +93,19 @@ type table struct {
 }
 
 func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, error) {
-	found, err := d.read(ctx, kind.spec)
+	ds, err := d.readDataset(ctx)
 	if err != nil {
 		return ResolvedTable{}, err
 	}
-	res := ResolvedTable{Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable}}
+	found, err := d.read(ctx, kind, ds)
+	if err != nil {
+		return ResolvedTable{}, err
+	}
+	res := ResolvedTable{Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable, Partitions: found.Partitions}}
 	columns, faults := match(found, kind.known, kind.needed)
+	if kind.model == PersonsModel {
+		faults = append(faults, unmergeable(res.Target.String(), found, ds)...)
+	}
 	if len(faults) > 0 {
 		return ResolvedTable{}, &Error{Table: res.Target.String(), Variable: kind.variable, Faults: faults}
 	}
@@ -92,6 +113,7 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 		res.Columns = append(res.Columns, c.Selected)
 		res.Target.Columns = append(res.Target.Columns, batch.Column{Name: c.Name, Type: c.found})
 	}
+	res.From, res.StageAbove, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, warnings(res.Target.String(), kind.model, found)
 	if kind.model == PersonsModel {
 		res.Target.RemoveDeleted = d.cfg.PersonDeletes == removeDeletes
 		res.Columns = changeColumns(res.Columns)
@@ -110,12 +132,30 @@ func changeColumns(of []model.Selected) []model.Selected {
 	return columns
 }
 
+// readDataset describes the dataset, which is read once: what matters of it is what new tables get.
+func (d *Destination) readDataset(ctx context.Context) (Dataset, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dataset == nil {
+		ds, err := d.warehouse.Dataset(ctx, d.project, d.cfg.Dataset)
+		if err != nil {
+			return ds, err
+		}
+		d.dataset = &ds
+	}
+	return *d.dataset, nil
+}
+
 // read returns a table, creating it first where it does not exist. Another replica may create it at the same moment, so
 // what counts is always what is read back.
-func (d *Destination) read(ctx context.Context, spec Spec) (Table, error) {
+func (d *Destination) read(ctx context.Context, kind table, ds Dataset) (Table, error) {
+	spec := kind.spec
 	found, there, err := d.warehouse.Table(ctx, spec.Project, spec.Dataset, spec.Table)
 	if err != nil || there {
 		return found, err
+	}
+	if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
+		return Table{}, &Error{Table: spec.Project + "." + spec.Dataset + "." + spec.Table, Variable: kind.variable, Faults: faults}
 	}
 	if err := d.warehouse.EnsureTable(ctx, spec); err != nil {
 		return Table{}, err
@@ -128,7 +168,7 @@ func (d *Destination) read(ctx context.Context, spec Spec) (Table, error) {
 }
 
 // events is the events table: when tidemark creates it, with the columns PostHog documents for its own BigQuery export,
-// in daily partitions of the event's time, so that a query over a few days of a few events reads just those.
+// in partitions of the event's time, so that a query over a few days of a few events reads just those.
 func (d *Destination) events() table {
 	return table{
 		model: EventsModel, variable: "TIDEMARK_EVENTS_TABLE", known: model.EventColumns(),
@@ -136,7 +176,7 @@ func (d *Destination) events() table {
 			Project: d.project, Dataset: d.cfg.Dataset, Table: d.cfg.EventsTable,
 			Description: "PostHog events, each exactly once; written by tidemark",
 			Columns:     created(model.EventColumns()), JSON: d.cfg.JSONColumns,
-			PartitionBy: "timestamp", ClusterBy: []string{"team_id", "event"},
+			Partitions: d.cfg.partitions(), ClusterBy: []string{"team_id", "event"},
 		},
 	}
 }

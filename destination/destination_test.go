@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,7 @@ type warehouse struct {
 	tables  map[string]*Table
 	created []Spec
 	err     error
+	dataset Dataset
 	// rival is a table that another replica creates just before ours.
 	rival *Table
 }
@@ -31,6 +33,10 @@ func (w *warehouse) Table(_ context.Context, _, _, name string) (Table, bool, er
 	return *w.tables[name], true, nil
 }
 
+func (w *warehouse) Dataset(context.Context, string, string) (Dataset, error) {
+	return w.dataset, w.err
+}
+
 func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 	w.created = append(w.created, s)
 	if w.tables == nil {
@@ -39,7 +45,7 @@ func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 	if w.tables[s.Table] = w.rival; w.rival != nil {
 		return nil
 	}
-	made := &Table{Kind: "TABLE", Location: "EU"}
+	made := &Table{Kind: "TABLE", Location: "EU", Partitions: s.Partitions}
 	w.tables[s.Table] = made
 	for _, c := range s.Columns {
 		f := Field{Name: c.Name, Type: c.Type.String()}
@@ -53,7 +59,7 @@ func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 
 func config(json bool, models ...string) Config {
 	return Config{Models: models, Dataset: "posthog", EventsTable: "events", PersonsTable: "persons", PersonDeletes: "mark",
-		StatusTable: "tidemark_status", JSONColumns: json}
+		StatusTable: "tidemark_status", JSONColumns: json, EventsPartitions: "day", EventsFrom: Date{time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)}, StageAbove: 100}
 }
 
 // resolve resolves the events table.
@@ -80,7 +86,7 @@ func TestResolve_CreatesMissingTableWithDocumentedColumns(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, w.created, 1)
 		spec := w.created[0]
-		require.Equal(t, "timestamp", spec.PartitionBy)
+		require.Equal(t, &batch.Partitioning{Unit: batch.Day, Column: "timestamp"}, spec.Partitions)
 		require.Equal(t, []string{"team_id", "event"}, spec.ClusterBy)
 		documented := []string{"uuid", "event", "properties", "elements", "set", "set_once", "distinct_id", "team_id", "ip",
 			"site_url", "timestamp", "bq_ingested_timestamp"}
@@ -166,7 +172,7 @@ func TestResolve_CreatesThePersonsTableWithDocumentedColumns(t *testing.T) {
 		res, err := d.Resolve(t.Context())
 		require.NoError(t, err)
 		require.Len(t, w.created, 1, "no events table is made")
-		require.Empty(t, w.created[0].PartitionBy)
+		require.Nil(t, w.created[0].Partitions)
 		require.Equal(t, []string{"team_id", "distinct_id"}, w.created[0].ClusterBy)
 		require.Equal(t, []string{"team_id", "distinct_id", "person_id", "properties", "person_distinct_id_version", "person_version", "created_at", "is_deleted"},
 			names(w.created[0].Columns, func(c model.Column) string { return c.Name }))
@@ -223,6 +229,11 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 		{func(c *Config) { c.Models = nil }, []string{"TIDEMARK_MODELS is empty; want events, persons or both"}},
 		{func(c *Config) { c.Models = []string{"events", "event", "events"} }, []string{`TIDEMARK_MODELS has "event"`, `TIDEMARK_MODELS has "events"`}},
 		{func(c *Config) { c.StatusTable = "" }, []string{"TIDEMARK_STATUS_TABLE is empty and TIDEMARK_MODELS has persons"}},
+		{func(c *Config) { c.EventsPartitions = "week" }, []string{`TIDEMARK_EVENTS_PARTITIONS is "week"; want day, month, hour or none`}},
+		{func(c *Config) { c.EventsPartitions = "hour" }, []string{"TIDEMARK_EVENTS_PARTITION_DAYS is 0"}},
+		{func(c *Config) { c.EventsPartitions, c.EventsPartitionDays = "hour", 400 }, []string{"want 1 to 350 with hour"}},
+		{func(c *Config) { c.StageAbove = 0 }, []string{"TIDEMARK_STAGE_ABOVE_PARTITIONS is 0"}},
+		{func(c *Config) { c.EventsFrom = Date{time.Now().AddDate(0, 0, 2)} }, []string{"TIDEMARK_EVENTS_FROM is "}},
 		{func(c *Config) { c.PersonDeletes = "keep" }, []string{`TIDEMARK_PERSON_DELETES is "keep"; want mark or remove`}},
 	} {
 		cfg := config(false, EventsModel, PersonsModel)

@@ -15,5 +15,5 @@ func (e *Error) Error() string { return "table " + e.Table + ": " + strings.Join
 
 // Hint says what an operator can do.
 func (e *Error) Hint() string {
-	return "change the columns named, or name another table in " + e.Variable + "; a table that does not exist is created with the right columns"
+	return "change what is named, or name another table in " + e.Variable + "; a table that does not exist is created as it should be"
 }

@@ -3,6 +3,9 @@ package destination
 import (
 	"context"
 
+	"time"
+
+	"tidemark/batch"
 	"tidemark/model"
 )
 
@@ -10,9 +13,21 @@ import (
 type Warehouse interface {
 	// Table describes a table as it is now. found is false when there is no such table, or no such dataset.
 	Table(ctx context.Context, project, dataset, table string) (info Table, found bool, err error)
+	// Dataset describes a dataset. One that is missing is an error.
+	Dataset(ctx context.Context, project, dataset string) (Dataset, error)
 	// EnsureTable creates the table unless one of that name exists, whatever that one looks like. It is safe to repeat
 	// and to call from several replicas. A missing dataset is an error; datasets are never created.
 	EnsureTable(ctx context.Context, spec Spec) error
+}
+
+// Dataset is what BigQuery says of a dataset.
+type Dataset struct {
+	// Collation is that of new columns; empty is the binary one.
+	Collation string
+	// CaseInsensitive says that names of tables have no case.
+	CaseInsensitive bool
+	// TableLife and PartitionLife are how long new tables and partitions live by default; 0 = for ever.
+	TableLife, PartitionLife time.Duration
 }
 
 // Table is what BigQuery says of a table.
@@ -22,6 +37,14 @@ type Table struct {
 	// Location is that of the dataset, for example EU or us-central1.
 	Location string
 	Fields   []Field
+	// Created is when it was made: another instant means another table.
+	Created time.Time
+	// Partitions says how it is partitioned; nil if it is not.
+	Partitions *batch.Partitioning
+	// FilterRequired says that statements that read the table need a filter on the partitioning column.
+	FilterRequired bool
+	// Expires is when the table is deleted; zero = never.
+	Expires time.Time
 }
 
 // Field is a column of a table.
@@ -32,6 +55,10 @@ type Field struct {
 	Type     string
 	Required bool // a row without a value is refused
 	Repeated bool // an ARRAY of Type
+	// Collation of a STRING; empty is the binary one.
+	Collation string
+	// PolicyTags says that reading the column takes a right of its own.
+	PolicyTags bool
 }
 
 // Spec describes a table to create.
@@ -42,8 +69,8 @@ type Spec struct {
 	Columns     []model.Column
 	// JSON makes the columns that hold JSON documents JSON instead of STRING.
 	JSON bool
-	// PartitionBy is the TIMESTAMP column whose UTC day is the partition.
-	PartitionBy string
+	// Partitions says how the table is partitioned; nil if it is not.
+	Partitions *batch.Partitioning
 	// ClusterBy are up to four columns, the most selective filter first.
 	ClusterBy []string
 }

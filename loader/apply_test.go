@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -122,22 +123,34 @@ func TestManifests_PutThenGet(t *testing.T) {
 	require.ErrorIs(t, manifests.Put(t.Context(), m), ErrConflict)
 }
 
-func TestManifests_SinceListsTheLaterOnes(t *testing.T) {
+// A2: what the last day took of the quotas can be told from a listing, whoever it was, failed attempts included.
+func TestManifests_SinceTellsWhatWasUsed(t *testing.T) {
 	s := newServer(t)
 	store := s.store(t)
 	manifests := NewManifests(Config{Prefix: "tm"}, store)
 	noon := time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC)
-	var ids []batch.ID
-	for _, offset := range []time.Duration{-time.Hour, -time.Millisecond, 0, time.Millisecond, time.Hour} {
+	var want []batch.Use
+	for i, offset := range []time.Duration{-time.Hour, -time.Millisecond, 0, time.Millisecond, time.Hour} {
 		m := testManifest()
 		m.ID = batch.NewID(noon.Add(offset))
-		ids = append(ids, m.ID)
+		m.Tables[0].Partitions, m.Tables[0].Staged = 30+i, i == 3
 		require.NoError(t, manifests.Put(t.Context(), m))
+		if offset >= 0 {
+			want = append(want, batch.Use{At: m.ID.Time(), Cost: batch.CostOf(m)})
+		}
 	}
-	require.NoError(t, store.Put(t.Context(), "tm/batches/zz-notes.json", nil))
+	require.NoError(t, store.Put(t.Context(), "tm/batches/zz-notes.json", nil, nil))
+	older := batch.NewID(noon.Add(30 * time.Minute))
+	require.NoError(t, store.Put(t.Context(), batch.ManifestObject("tm", older), nil, nil)) // by a version that says nothing of costs
+	want = slices.Insert(want, 2, batch.Use{At: older.Time(), Cost: batch.Cost{Loads: 1, Partitions: 1}})
+	require.Equal(t, batch.Cost{}, want[1].Cost, "what is staged costs nothing")
+	table := testManifest().Tables[0]
+	table.Partitions = 77
+	require.NoError(t, manifests.Attempt(t.Context(), &table))
 	got, err := manifests.Since(t.Context(), noon)
 	require.NoError(t, err)
-	require.Equal(t, ids[2:], got)
+	require.Equal(t, batch.Cost{Loads: 1, Partitions: 77}, got[len(got)-1].Cost)
+	require.Equal(t, want, got[:len(got)-1])
 }
 
 func TestConfig_DefaultsAreValid(t *testing.T) {

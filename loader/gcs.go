@@ -73,11 +73,11 @@ func (g *GCS) Location(ctx context.Context) (location string, err error) {
 }
 
 // Put implements [ObjectStore].
-func (g *GCS) Put(ctx context.Context, name string, data []byte) error {
+func (g *GCS) Put(ctx context.Context, name string, data []byte, meta map[string]string) error {
 	crc, start := checksum(data), time.Now()
 	timeout := requestTimeout + time.Duration(len(data))*time.Second/slowestBytesPerSecond
 	err := retry(ctx, g.log, request{"upload", name, timeout}, func(ctx context.Context) error {
-		err := g.create(ctx, name, data, crc)
+		err := g.create(ctx, name, data, crc, meta)
 		if isPrecondition(err) {
 			err = g.compare(ctx, name, len(data), crc)
 		}
@@ -95,10 +95,10 @@ func (g *GCS) Put(ctx context.Context, name string, data []byte) error {
 
 // create sends the object in one request that is refused with 412 if the name is taken, and with 400 if the bytes do
 // not arrive as they were sent. (With a chunk size, the client would copy data into a buffer of that size first.)
-func (g *GCS) create(ctx context.Context, name string, data []byte, crc uint32) error {
+func (g *GCS) create(ctx context.Context, name string, data []byte, crc uint32, meta map[string]string) error {
 	w := g.bucket.Object(name).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
 	w.ChunkSize = 0
-	w.ContentType = contentType(name)
+	w.ContentType, w.Metadata = contentType(name), meta
 	w.CRC32C, w.SendCRC32C = crc, true
 	// A failed Write leaves only "closed pipe"; Close has the cause.
 	if n, err := w.Write(data); err != nil {
@@ -148,13 +148,13 @@ func (g *GCS) absent(ctx context.Context, err error) error {
 }
 
 // List implements [ObjectStore].
-func (g *GCS) List(ctx context.Context, prefix, start string) (names []string, err error) {
+func (g *GCS) List(ctx context.Context, prefix, start string) (list []Object, err error) {
 	query := &storage.Query{Prefix: prefix, StartOffset: start, Projection: storage.ProjectionNoACL}
-	if err := query.SetAttrSelection([]string{"Name"}); err != nil {
+	if err := query.SetAttrSelection([]string{"Name", "Metadata"}); err != nil {
 		return nil, fmt.Errorf("list %q: %w", prefix, err)
 	}
 	err = retry(ctx, g.log, request{"list", prefix, readTimeout}, func(ctx context.Context) error {
-		names = names[:0]
+		list = list[:0]
 		objects := g.bucket.Objects(ctx, query)
 		for {
 			attrs, err := objects.Next()
@@ -164,10 +164,10 @@ func (g *GCS) List(ctx context.Context, prefix, start string) (names []string, e
 			if err != nil {
 				return err
 			}
-			names = append(names, attrs.Name)
+			list = append(list, Object{attrs.Name, attrs.Metadata})
 		}
 	})
-	return names, err
+	return list, err
 }
 
 func isPrecondition(err error) bool {

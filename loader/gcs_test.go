@@ -21,7 +21,7 @@ func TestGCS_PutThenGet(t *testing.T) {
 	g := s.store(t)
 	for _, data := range [][]byte{[]byte("hello"), {}, bytes.Repeat([]byte("0123456789"), 1<<20)} {
 		name := "tm/a b?é%-" + time.Duration(len(data)).String()
-		require.NoError(t, g.Put(t.Context(), name, data))
+		require.NoError(t, g.Put(t.Context(), name, data, nil))
 		got, err := g.Get(t.Context(), name)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(data, got))
@@ -46,14 +46,14 @@ func TestGCS_TransientErrorsAreRepeated(t *testing.T) {
 			for _, f.op = range []string{"upload", "read", "list", "bucket"} {
 				s.inject(f)
 			}
-			require.NoError(t, g.Put(t.Context(), "a", []byte("x")))
+			require.NoError(t, g.Put(t.Context(), "a", []byte("x"), nil))
 			require.Equal(t, 3, s.count("upload"))
 			require.Equal(t, 2.0, testutil.ToFloat64(g.metrics.failures))
 			_, err := g.Get(t.Context(), "a")
 			require.NoError(t, err)
-			names, err := g.List(t.Context(), "", "")
+			list, err := g.List(t.Context(), "", "")
 			require.NoError(t, err)
-			require.Equal(t, []string{"a"}, names)
+			require.Equal(t, []Object{{Name: "a"}}, list)
 			_, err = g.Location(t.Context())
 			require.NoError(t, err)
 		})
@@ -69,7 +69,7 @@ func TestGCS_LostReplyIsSuccess(t *testing.T) {
 			f.op, f.apply = "upload", true
 			s.inject(f)
 			s.inject(fault{op: "attrs", status: 503}) // the comparison is repeated, too
-			require.NoError(t, g.Put(t.Context(), "a", []byte("mine")))
+			require.NoError(t, g.Put(t.Context(), "a", []byte("mine"), nil))
 			require.Equal(t, "mine", string(s.object("a")))
 			require.Equal(t, 2, s.count("attrs"))
 		})
@@ -80,7 +80,7 @@ func TestGCS_ObjectThatVanishedIsUploadedAgain(t *testing.T) {
 	s := newServer(t)
 	g := s.store(t)
 	s.inject(fault{op: "upload", status: http.StatusPreconditionFailed})
-	require.NoError(t, g.Put(t.Context(), "a", []byte("mine")))
+	require.NoError(t, g.Put(t.Context(), "a", []byte("mine"), nil))
 	require.Equal(t, "mine", string(s.object("a")))
 	require.Equal(t, 2, s.count("upload"))
 }
@@ -88,10 +88,10 @@ func TestGCS_ObjectThatVanishedIsUploadedAgain(t *testing.T) {
 func TestGCS_OtherContentIsAConflict(t *testing.T) {
 	s := newServer(t)
 	g := s.store(t)
-	require.NoError(t, g.Put(t.Context(), "a", []byte("mine")))
-	require.NoError(t, g.Put(t.Context(), "a", []byte("mine")), "repeating is harmless")
+	require.NoError(t, g.Put(t.Context(), "a", []byte("mine"), nil))
+	require.NoError(t, g.Put(t.Context(), "a", []byte("mine"), nil), "repeating is harmless")
 	for _, other := range []string{"yours", "mine!", ""} {
-		err := g.Put(t.Context(), "a", []byte(other))
+		err := g.Put(t.Context(), "a", []byte(other), nil)
 		require.ErrorIs(t, err, ErrConflict)
 		require.True(t, isPermanent(err))
 		require.NotEmpty(t, batch.HintOf(err))
@@ -113,7 +113,7 @@ func TestGCS_PermanentErrorsAreNotRepeated(t *testing.T) {
 			for _, f.op = range []string{"upload", "list", "bucket"} {
 				s.inject(f)
 			}
-			put := g.Put(t.Context(), "a", []byte("x"))
+			put := g.Put(t.Context(), "a", []byte("x"), nil)
 			_, list := g.List(t.Context(), "a", "")
 			_, location := g.Location(t.Context())
 			for op, err := range map[string]error{"upload": put, "list": list, "bucket": location} {
@@ -142,14 +142,14 @@ func TestGCS_ListIsSortedAndStartsWhereAsked(t *testing.T) {
 	s := newServer(t)
 	g := s.store(t)
 	for _, name := range []string{"p/e", "p/b", "p/d", "p/c", "p/a", "q/a"} {
-		require.NoError(t, g.Put(t.Context(), name, nil))
+		require.NoError(t, g.Put(t.Context(), name, nil, nil))
 	}
-	names, err := g.List(t.Context(), "p/", "p/b")
+	list, err := g.List(t.Context(), "p/", "p/b")
 	require.NoError(t, err)
-	require.Equal(t, []string{"p/b", "p/c", "p/d", "p/e"}, names)
-	names, err = g.List(t.Context(), "r/", "")
+	require.Equal(t, []Object{{Name: "p/b"}, {Name: "p/c"}, {Name: "p/d"}, {Name: "p/e"}}, list)
+	list, err = g.List(t.Context(), "r/", "")
 	require.NoError(t, err)
-	require.Empty(t, names)
+	require.Empty(t, list)
 }
 
 func TestGCS_EndsWithItsContext(t *testing.T) {
@@ -158,7 +158,7 @@ func TestGCS_EndsWithItsContext(t *testing.T) {
 	s.inject(fault{op: "upload", hang: true, count: 1000})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err := g.Put(ctx, "a", []byte("x"))
+	err := g.Put(ctx, "a", []byte("x"), nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.False(t, isPermanent(err))
 }

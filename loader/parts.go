@@ -42,7 +42,7 @@ func (p *Parts) Encode(schema *arrow.Schema, recs []arrow.Record) ([]byte, error
 
 // Store uploads an encoded part and describes it. It retries transient errors until ctx ends and is safe to repeat.
 func (p *Parts) Store(ctx context.Context, object string, team, rows int64, data []byte) (batch.Part, error) {
-	if err := p.store.Put(ctx, object, data); err != nil {
+	if err := p.store.Put(ctx, object, data, nil); err != nil {
 		return batch.Part{}, err
 	}
 	return batch.Part{Object: object, Team: team, Rows: rows, Bytes: int64(len(data)), CRC32C: checksum(data)}, nil

@@ -11,13 +11,19 @@ import (
 type ObjectStore interface {
 	// Put creates the object. If it exists, because an earlier attempt had its effect and lost its reply, Put succeeds
 	// when the object has the CRC32C and size of data and returns [ErrConflict] otherwise; it never overwrites. data is
-	// not kept.
-	Put(ctx context.Context, name string, data []byte) error
+	// not kept. meta, which may be nil, is what a listing shows of the object.
+	Put(ctx context.Context, name string, data []byte, meta map[string]string) error
 	// Get returns the object's bytes; [ErrNotExist] if there is none.
 	Get(ctx context.Context, name string) ([]byte, error)
-	// List returns the names that begin with prefix and are not less than start, in ascending order. An object is
+	// List returns the objects whose names begin with prefix and are not less than start, in ascending order. An object is
 	// listed as soon as its Put has returned.
-	List(ctx context.Context, prefix, start string) ([]string, error)
+	List(ctx context.Context, prefix, start string) ([]Object, error)
+}
+
+// Object is what a listing shows.
+type Object struct {
+	Name string
+	Meta map[string]string // nil where nothing was said
 }
 
 // Warehouse runs BigQuery load jobs, each at most once with an effect.

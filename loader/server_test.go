@@ -37,12 +37,13 @@ type server struct {
 	*httptest.Server
 	mu       sync.Mutex
 	objects  map[string][]byte
+	metadata map[string]map[string]string // of the objects that have some
 	faults   []*fault
 	requests map[string]int // by operation
 }
 
 func newServer(t testing.TB) *server {
-	s := &server{objects: map[string][]byte{}, requests: map[string]int{}}
+	s := &server{objects: map[string][]byte{}, metadata: map[string]map[string]string{}, requests: map[string]int{}}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
@@ -157,7 +158,10 @@ func (s *server) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	parts := multipart.NewReader(r.Body, params["boundary"])
-	var meta struct{ Name, Crc32c string }
+	var meta struct {
+		Name, Crc32c string
+		Metadata     map[string]string
+	}
 	part, err := parts.NextPart()
 	if err == nil {
 		err = json.NewDecoder(part).Decode(&meta)
@@ -178,7 +182,7 @@ func (s *server) upload(w http.ResponseWriter, r *http.Request) {
 	case meta.Crc32c != encodeCRC(checksum(data)):
 		refuse(w, http.StatusBadRequest, "checksum")
 	default:
-		s.objects[meta.Name] = data
+		s.objects[meta.Name], s.metadata[meta.Name] = data, meta.Metadata
 		reply(w, resource(meta.Name, data))
 	}
 }
@@ -200,7 +204,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	items := []any{}
 	for _, name := range names {
-		items = append(items, map[string]any{"name": name})
+		items = append(items, map[string]any{"name": name, "metadata": s.metadata[name]})
 	}
 	answer["items"] = items
 	reply(w, answer)

@@ -46,7 +46,7 @@ func (o *opener) Open(ctx context.Context, stream string, id batch.ID, ingestedA
 	}
 	opening := buffer.Opening{ID: id, Stream: stream, Prefix: o.prefix, IngestedAt: ingestedAt, Topics: o.kinds[stream], Wants: o.dest.Wants}
 	for _, t := range res.Tables {
-		table := buffer.Table{Target: t.Target, Columns: t.Columns}
+		table := buffer.Table{Target: t.Target, Columns: t.Columns, From: t.From, StageAbove: t.StageAbove}
 		switch {
 		case t.Target.Model != stream: // its rows go out with another stream's batches
 		case t.Target.Model == destination.PersonsModel:
@@ -100,20 +100,22 @@ func (m marks) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 func (m marks) Create(ctx context.Context, name string, data []byte) error {
-	err := m.store.Put(ctx, name, data)
+	err := m.store.Put(ctx, name, data, nil)
 	if errors.Is(err, loader.ErrConflict) {
 		return fmt.Errorf("%w: %w", consumer.ErrMarkExists, err)
 	}
 	return err
 }
 
-// applier sends a table's rows the way its model and its columns allow: persons are merged, and Parquet cannot be loaded
-// into JSON columns.
+// applier sends a table's rows the way its manifest says: persons are merged, Parquet cannot be loaded into JSON columns, and
+// rows of many partitions would use up the day's changes of partitions.
 type applier struct {
 	direct *loader.Direct
 	staged *merge.Inserter
 	merged *merge.Merger
 	status *merge.StatusTable
+	// failed notes an attempt to load that failed; nil where nobody paces by them.
+	failed func(context.Context, *batch.Table)
 }
 
 func newApplier(cfg Config, house *warehouse.Client, log *slog.Logger) applier {
@@ -128,27 +130,35 @@ func (a applier) way(t *batch.Table) batch.Applier {
 	switch {
 	case t.Target.Model == destination.PersonsModel:
 		return a.merged
-	case t.Target.HasJSON():
-		return a.staged
+	case t.Direct():
+		return a.direct
 	}
-	return a.direct
+	return a.staged
 }
 
 func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
-	return a.way(t).Apply(ctx, m, t)
+	rows, err := a.way(t).Apply(ctx, m, t)
+	var refused *warehouse.Error
+	if a.failed != nil && t.Direct() && errors.As(err, &refused) && refused.Ran {
+		a.failed(ctx, t)
+	}
+	return rows, err
 }
 
 func (a applier) Evidence(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.Evidence, error) {
 	return a.way(t).Evidence(ctx, m, t)
 }
 
-// pacer keeps manifests, and knows from their names how many load jobs the group has made in the last 24 hours: names
-// sort by time, whoever wrote them, so a replica that has just started knows as well as any other.
+// pacer keeps manifests, and knows from their listing what the group has used of BigQuery's daily quotas: names sort by time,
+// whoever wrote them, so a replica that has just started knows as well as any other.
 type pacer struct {
 	*loader.Manifests
-	log     *slog.Logger
-	spacing atomic.Int64 // nanoseconds between two load jobs of the group; 0 = no limit
-	used    atomic.Int64 // load jobs of the last 24 hours
+	log *slog.Logger
+	// partitions is how often a day the events table's partitions may be changed.
+	partitions func() int
+	spacing    atomic.Int64 // nanoseconds between two batches of the group that load; 0 = no limit
+	loads      atomic.Int64 // load jobs of the last 24 hours
+	changes    atomic.Int64 // changes of partitions of the last 24 hours
 }
 
 // Put implements batch.Manifests, and looks at the quota afterwards.
@@ -165,20 +175,31 @@ func (p *pacer) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	now := time.Now()
-	ids, err := p.Since(ctx, now.Add(-24*time.Hour))
+	uses, err := p.Since(ctx, now.Add(-24*time.Hour))
 	if err != nil {
 		p.log.Warn("load jobs of the last day not counted", "err", err)
 		return
 	}
-	times := make([]time.Time, len(ids))
-	for i, id := range ids {
-		times[i] = id.Time()
+	var used batch.Cost
+	for _, u := range uses {
+		used.Loads += u.Loads
+		used.Partitions += u.Partitions
 	}
-	spacing := batch.Pace(now, times, batch.DailyLoadJobs)
+	quota := p.partitions()
+	spacing := max(batch.Pace(now, uses, batch.DailyLoadJobs, batch.LoadsOf), batch.Pace(now, uses, quota, batch.PartitionsOf))
 	if before := time.Duration(p.spacing.Swap(int64(spacing))); (before == 0) != (spacing == 0) {
-		p.log.Warn("BigQuery's load jobs of the day: periods are lengthened so that they last", "used", len(ids), "quota", batch.DailyLoadJobs, "spacing", spacing.Round(time.Second))
+		p.log.Warn("BigQuery's load jobs, or changes of partitions, of the day: periods are lengthened so that they last", "loads", used.Loads, "loads_quota", batch.DailyLoadJobs,
+			"partitions", used.Partitions, "partitions_quota", quota, "spacing", spacing.Round(time.Second))
 	}
-	p.used.Store(int64(len(ids)))
+	p.loads.Store(int64(used.Loads))
+	p.changes.Store(int64(used.Partitions))
+}
+
+// note keeps in mind that an attempt to load failed. Failing to is harmless: the quota is a little more used than is known.
+func (p *pacer) note(ctx context.Context, t *batch.Table) {
+	if err := p.Attempt(ctx, t); err != nil {
+		p.log.Warn("a failed attempt is not counted in the day's quotas", "err", err)
+	}
 }
 
 // Spacing implements consumer.Pacer.

@@ -74,13 +74,13 @@ func (s *service) groupMarks(t batch.Target) string {
 // groupsOf returns the groups that have filled a table, as far as is known.
 func (s *service) groupsOf(ctx context.Context, t batch.Target) ([]string, error) {
 	prefix := s.groupMarks(t)
-	names, err := s.store.List(ctx, prefix, prefix)
+	marks, err := s.store.List(ctx, prefix, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list the groups of %s: %w", t, err)
 	}
 	var groups []string
-	for _, name := range names {
-		if group, err := url.PathUnescape(strings.TrimSuffix(path.Base(name), ".json")); err == nil {
+	for _, mark := range marks {
+		if group, err := url.PathUnescape(strings.TrimSuffix(path.Base(mark.Name), ".json")); err == nil {
 			groups = append(groups, group)
 		}
 	}

@@ -36,18 +36,20 @@ type Status struct {
 	Targets    []string             `json:"targets"`
 	// Failing is how many batches failed to be applied at their last attempt; Stopped and Pending are how many partitions of
 	// this replica are not consumed.
-	Failing     int           `json:"failing"`
-	Stopped     int           `json:"stopped"`
-	Pending     int           `json:"pending"`
-	LoadJobsDay int64         `json:"load_jobs_day"`
-	Consumer    consumer.View `json:"consumer"`
+	Failing     int   `json:"failing"`
+	Stopped     int   `json:"stopped"`
+	Pending     int   `json:"pending"`
+	LoadJobsDay int64 `json:"load_jobs_day"`
+	// PartitionChangesDay are the changes of partitions by those loads.
+	PartitionChangesDay int64         `json:"partition_changes_day"`
+	Consumer            consumer.View `json:"consumer"`
 	// Batches are those that are sealed and not yet committed, by stream, oldest first.
 	Batches map[string][]batch.Status `json:"batches"`
 }
 
 // status describes the service at now. It never waits for the work it describes.
 func (s *service) status(now time.Time) Status {
-	st := Status{Group: s.cfg.Consumer.Group, NotReady: s.notReady(), LoadJobsDay: s.pacer.used.Load(), Watermarks: s.publish.view(),
+	st := Status{Group: s.cfg.Consumer.Group, NotReady: s.notReady(), LoadJobsDay: s.pacer.loads.Load(), PartitionChangesDay: s.pacer.changes.Load(), Watermarks: s.publish.view(),
 		FlushLag: s.flushLag(now).Round(time.Millisecond).String(), Batches: make(map[string][]batch.Status)}
 	st.Ready = st.NotReady == ""
 	for _, t := range s.targets() {

@@ -60,9 +60,11 @@ func (m *metrics) gauges(reg prometheus.Registerer, s *service) {
 		func() float64 { return float64(len(s.status(time.Now()).Batches)) })
 	gauge("tidemark_batches_failing", "Batches whose last attempt to be applied failed; /status says why and what to do.",
 		func() float64 { return float64(s.status(time.Now()).Failing) })
-	gauge("tidemark_load_jobs_day", "Batches of the group in the last 24 hours, each one load job per table; failed attempts are not counted. BigQuery allows 1,500 load jobs per table.",
-		func() float64 { return float64(s.pacer.used.Load()) })
-	gauge("tidemark_load_job_spacing_seconds", "Spacing of the group's load jobs that lasts the day; 0 while the quota does not matter. Above 0 periods are lengthened.",
+	gauge("tidemark_load_jobs_day", "Load jobs into the events table that the group made in the last 24 hours, failed ones included. BigQuery allows 1,500.",
+		func() float64 { return float64(s.pacer.loads.Load()) })
+	gauge("tidemark_partition_changes_day", "Partitions of the events table that the group's load jobs changed in the last 24 hours, each counted by every job that touched it. BigQuery allows 30,000, or 11,000 if the table is partitioned by the time of ingestion.",
+		func() float64 { return float64(s.pacer.changes.Load()) })
+	gauge("tidemark_load_job_spacing_seconds", "Spacing of the group's batches at which load jobs and changes of partitions last the day; 0 while the quotas do not matter. Above 0 periods are lengthened.",
 		func() float64 { return s.pacer.Spacing().Seconds() })
 }
 

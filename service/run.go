@@ -124,10 +124,23 @@ func (s *service) connect(ctx context.Context) (err error) {
 	}
 	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
 	s.applier = newApplier(s.cfg, s.house, s.log)
+	s.pacer = &pacer{Manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log, partitions: s.partitionQuota}
+	s.applier.failed = s.pacer.note
 	s.publish = newPublisher(s)
 	s.metrics.committed = s.publish.committed
-	s.pacer = &pacer{Manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log}
 	return nil
+}
+
+// partitionQuota is how often a day the partitions of the events table may be changed by loads.
+func (s *service) partitionQuota() int {
+	if res := s.resolved.Load(); res != nil {
+		for _, t := range res.Tables {
+			if p := t.Target.Partitions; t.Target.Model == destination.EventsModel && p != nil {
+				return p.Quota()
+			}
+		}
+	}
+	return batch.DailyPartitions
 }
 
 func (s *service) close() {

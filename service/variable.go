@@ -35,6 +35,8 @@ func kindOf(t reflect.Type) string {
 		return "a duration like 10s, 5m, 1h"
 	case t.Name() == "Size":
 		return "a size like 64MiB, 1GiB"
+	case t.Name() == "Date":
+		return "a date like 2010-01-01"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Int64:

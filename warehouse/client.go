@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"cloud.google.com/go/bigquery"
+	bq "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/option"
 
 	"tidemark/destination"
@@ -26,6 +27,7 @@ type Client struct {
 	options []option.ClientOption
 	log     *slog.Logger
 	metrics *Metrics
+	raw     *bq.Service // for what the library's client does not show
 
 	// mu guards projects. The library's client submits jobs to the one project it was made for, and a manifest may name
 	// another one than today's configuration.
@@ -43,7 +45,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, metrics *Metrics, op
 		base := strings.TrimSuffix(cfg.BigQueryEndpoint, "/") + "/bigquery/v2/"
 		options = append([]option.ClientOption{option.WithEndpoint(base), option.WithoutAuthentication()}, options...)
 	}
-	c := &Client{cfg: cfg, options: options, log: log, metrics: metrics, projects: make(map[string]*bigquery.Client)}
+	raw, err := bq.NewService(context.WithoutCancel(ctx), options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to BigQuery: %w", err)
+	}
+	c := &Client{cfg: cfg, options: options, log: log, metrics: metrics, raw: raw, projects: make(map[string]*bigquery.Client)}
 	if _, err := c.project(ctx, cfg.Project); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,9 @@ type Error struct {
 	// Err is the library's error.
 	Err error
 
+	// Ran means that the error is that of a job which BigQuery took and which ended during the call: it counts in quotas.
+	Ran bool
+
 	wait time.Duration // before which nothing may be tried again
 }
 

@@ -45,6 +45,7 @@ func (c *Client) run(ctx context.Context, j job) (batch.JobResult, error) {
 	c.metrics.ended(j.kind, a, before, failure)
 	switch {
 	case failure != nil:
+		failure.Ran = !before
 		return batch.JobResult{}, failure
 	case a.voided():
 		return batch.JobResult{}, fmt.Errorf("%s job %s: %w", j.kind, a.id, batch.ErrVoided)

@@ -54,7 +54,27 @@ func toSchema(columns []batch.Column) (bigquery.Schema, error) {
 func fromSchema(schema bigquery.Schema) []destination.Field {
 	fields := make([]destination.Field, len(schema))
 	for i, f := range schema {
-		fields[i] = destination.Field{Name: f.Name, Type: sqlType(f.Type), Required: f.Required, Repeated: f.Repeated}
+		fields[i] = destination.Field{Name: f.Name, Type: sqlType(f.Type), Required: f.Required, Repeated: f.Repeated,
+			Collation: f.Collation, PolicyTags: f.PolicyTags != nil && len(f.PolicyTags.Names) > 0}
 	}
 	return fields
+}
+
+// fromPartitioning says how a table is partitioned; nil if it is not.
+func fromPartitioning(md *bigquery.TableMetadata) *batch.Partitioning {
+	switch t, r := md.TimePartitioning, md.RangePartitioning; {
+	case t != nil && t.Type == "": // the API's default, which the library reads as it is
+		return &batch.Partitioning{Unit: batch.Day, Column: t.Field, Expiration: t.Expiration}
+	case t != nil:
+		return &batch.Partitioning{Unit: batch.PartitionUnit(t.Type), Column: t.Field, Expiration: t.Expiration}
+	case r != nil && r.Range != nil:
+		return &batch.Partitioning{Unit: batch.IntRange, Column: r.Field, Start: r.Range.Start, End: r.Range.End, Interval: r.Range.Interval}
+	}
+	return nil
+}
+
+// requiresFilter says whether statements that read the table need a filter on the partitioning column. The API has the option
+// in two places.
+func requiresFilter(md *bigquery.TableMetadata) bool {
+	return md.RequirePartitionFilter || md.TimePartitioning != nil && md.TimePartitioning.RequirePartitionFilter
 }

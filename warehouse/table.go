@@ -26,19 +26,36 @@ const (
 // Location returns where a dataset is, for example EU or us-central1. Jobs on its tables run there and are found only
 // there. It never changes in the life of a dataset. A missing dataset is a permanent [*Error].
 func (c *Client) Location(ctx context.Context, project, dataset string) (string, error) {
-	p, err := c.project(ctx, project)
+	md, err := c.datasetMetadata(ctx, project, dataset)
 	if err != nil {
 		return "", err
 	}
-	var md *bigquery.DatasetMetadata
+	return md.Location, nil
+}
+
+// Dataset implements [destination.Warehouse].
+func (c *Client) Dataset(ctx context.Context, project, dataset string) (destination.Dataset, error) {
+	md, err := c.datasetMetadata(ctx, project, dataset)
+	if err != nil {
+		return destination.Dataset{}, err
+	}
+	return destination.Dataset{Collation: md.DefaultCollation, CaseInsensitive: md.IsCaseInsensitive,
+		TableLife: md.DefaultTableExpiration, PartitionLife: md.DefaultPartitionExpiration}, nil
+}
+
+func (c *Client) datasetMetadata(ctx context.Context, project, dataset string) (md *bigquery.DatasetMetadata, err error) {
+	p, err := c.project(ctx, project)
+	if err != nil {
+		return nil, err
+	}
 	err = c.call(ctx, func(ctx context.Context) (err error) {
 		md, err = p.DatasetInProject(project, dataset).Metadata(ctx)
 		return err
 	})
 	if err != nil {
-		return "", classify(opReadDataset, project+"."+dataset, err)
+		return nil, classify(opReadDataset, project+"."+dataset, err)
 	}
-	return md.Location, nil
+	return md, nil
 }
 
 // Table implements [destination.Warehouse].
@@ -47,7 +64,8 @@ func (c *Client) Table(ctx context.Context, project, dataset, table string) (inf
 	if err != nil || md == nil {
 		return info, false, err
 	}
-	info = destination.Table{Kind: string(md.Type), Location: md.Location, Fields: fromSchema(md.Schema)}
+	info = destination.Table{Kind: string(md.Type), Location: md.Location, Fields: fromSchema(md.Schema), Created: md.CreationTime,
+		Partitions: fromPartitioning(md), FilterRequired: requiresFilter(md), Expires: md.ExpirationTime}
 	if info.Location == "" {
 		info.Location, err = c.Location(ctx, project, dataset)
 	}
@@ -96,8 +114,8 @@ func (c *Client) EnsureTable(ctx context.Context, spec destination.Spec) error {
 		schema[i].Description = col.Description
 	}
 	md := &bigquery.TableMetadata{Description: spec.Description, Schema: schema, Clustering: &bigquery.Clustering{Fields: spec.ClusterBy}}
-	if spec.PartitionBy != "" {
-		md.TimePartitioning = &bigquery.TimePartitioning{Type: bigquery.DayPartitioningType, Field: spec.PartitionBy}
+	if p := spec.Partitions; p != nil {
+		md.TimePartitioning = &bigquery.TimePartitioning{Type: bigquery.TimePartitioningType(p.Unit), Field: p.Column, Expiration: p.Expiration}
 	}
 	return c.create(ctx, spec.Project, spec.Dataset, spec.Table, md)
 }
@@ -135,14 +153,43 @@ func (c *Client) CreateSide(ctx context.Context, project, dataset string, side m
 	return c.create(ctx, project, dataset, side.Table, md)
 }
 
+// forEver is the expiration of partitions that are to stay, where the dataset's default would delete them.
+const forEver = 100 * 365 * 24 * time.Hour
+
+// keep overrides the dataset's default expirations with ends that are far away: a table that vanishes takes rows with it that
+// nothing brings back. (The library does not send NeverExpire when it creates a table.)
+func (c *Client) keep(ctx context.Context, project, dataset string, md *bigquery.TableMetadata) error {
+	if !md.ExpirationTime.IsZero() {
+		return nil
+	}
+	defaults, err := c.Dataset(ctx, project, dataset)
+	if err != nil {
+		return err
+	}
+	if defaults.TableLife > 0 {
+		md.ExpirationTime = time.Now().Add(forEver)
+	}
+	if p := md.TimePartitioning; p != nil && p.Expiration == 0 && defaults.PartitionLife > 0 {
+		p.Expiration = forEver
+	}
+	return nil
+}
+
 // create creates a table unless there is one of that name.
 func (c *Client) create(ctx context.Context, project, dataset, table string, md *bigquery.TableMetadata) error {
 	t, err := c.table(ctx, project, dataset, table)
 	if err != nil {
 		return err
 	}
+	if err := c.keep(ctx, project, dataset, md); err != nil {
+		return err
+	}
 	err = c.call(ctx, func(ctx context.Context) error { return t.Create(ctx, md) })
-	if err == nil || hasCode(err, http.StatusConflict) {
+	switch {
+	case err == nil:
+		c.log.Info("table created", "table", nameOf(t))
+		return nil
+	case hasCode(err, http.StatusConflict):
 		return nil
 	}
 	return classify(opCreateTable, nameOf(t), err)

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 	bq "google.golang.org/api/bigquery/v2"
 
 	"tidemark/batch"
 	"tidemark/destination"
+	"tidemark/merge"
 	"tidemark/model"
 )
 
@@ -21,7 +23,7 @@ func TestEnsureTable_CreatesOnceAndChangesNothingLater(t *testing.T) {
 			Columns: []model.Column{
 				{Name: "properties", Type: model.String, JSON: true, Description: "all"},
 				{Name: "team_id", Type: model.Int64}, {Name: "timestamp", Type: model.Timestamp}},
-			PartitionBy: "timestamp", ClusterBy: []string{"team_id"}}
+			Partitions: &batch.Partitioning{Unit: batch.Day, Column: "timestamp"}, ClusterBy: []string{"team_id"}}
 		require.NoError(t, b.client().EnsureTable(t.Context(), spec))
 		got := b.tables["ds.new"]
 		require.Equal(t, "about", got.Description)
@@ -37,7 +39,7 @@ func TestEnsureTable_CreatesOnceAndChangesNothingLater(t *testing.T) {
 		spec.Dataset = "missing"
 		err := b.client().EnsureTable(t.Context(), spec)
 		require.True(t, isPermanent(err))
-		require.ErrorContains(t, err, "create table proj.missing.new: notFound: Not found: Dataset proj:missing")
+		require.ErrorContains(t, err, "read dataset proj.missing: notFound: Not found: Dataset proj:missing")
 		require.Contains(t, batch.HintOf(err), "create the dataset")
 	})
 }
@@ -46,7 +48,7 @@ func TestEnsureTable_LostReplyIsNoError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBigQuery(t)
 		b.faults = []fault{{on: "POST tables", after: true, status: 503}}
-		require.NoError(t, b.client().EnsureTable(t.Context(), destination.Spec{Project: "proj", Dataset: "ds", Table: "new", PartitionBy: "t"}))
+		require.NoError(t, b.client().EnsureTable(t.Context(), destination.Spec{Project: "proj", Dataset: "ds", Table: "new", Partitions: &batch.Partitioning{Unit: batch.Day, Column: "t"}}))
 	})
 }
 
@@ -56,7 +58,7 @@ func TestTable_SpeaksGoogleSQL(t *testing.T) {
 		b.tables["ds.events"].Schema = &bq.TableSchema{Fields: []*bq.TableFieldSchema{
 			{Name: "a", Type: "INTEGER", Mode: "REQUIRED"}, {Name: "b", Type: "BOOLEAN"}, {Name: "c", Type: "FLOAT"},
 			{Name: "d", Type: "RECORD", Mode: "REPEATED"}, {Name: "e", Type: "JSON"}, {Name: "f", Type: "STRING"}}}
-		want := destination.Table{Kind: "TABLE", Location: "EU", Fields: []destination.Field{
+		want := destination.Table{Kind: "TABLE", Location: "EU", Created: time.UnixMilli(b.tables["ds.events"].CreationTime), Fields: []destination.Field{
 			{Name: "a", Type: "INT64", Required: true}, {Name: "b", Type: "BOOL"}, {Name: "c", Type: "FLOAT64"},
 			{Name: "d", Type: "STRUCT", Repeated: true}, {Name: "e", Type: "JSON"}, {Name: "f", Type: "STRING"}}}
 		for range 2 {
@@ -69,6 +71,59 @@ func TestTable_SpeaksGoogleSQL(t *testing.T) {
 		_, found, err := b.client().Table(t.Context(), "proj", "ds", "none")
 		require.NoError(t, err)
 		require.False(t, found)
+	})
+}
+
+// A3, A4, A6: what decides whether the table can work is read along with its columns.
+func TestTable_IsReadWhole(t *testing.T) {
+	for _, c := range []struct {
+		table bq.Table
+		want  destination.Table
+	}{
+		{bq.Table{TimePartitioning: &bq.TimePartitioning{Type: "HOUR", Field: "timestamp", ExpirationMs: 86_400_000, RequirePartitionFilter: true}, ExpirationTime: 4_000_000_000_000},
+			destination.Table{Partitions: &batch.Partitioning{Unit: batch.Hour, Column: "timestamp", Expiration: 24 * time.Hour}, FilterRequired: true, Expires: time.UnixMilli(4_000_000_000_000)}},
+		{bq.Table{TimePartitioning: &bq.TimePartitioning{Type: "DAY"}, RequirePartitionFilter: true},
+			destination.Table{Partitions: &batch.Partitioning{Unit: batch.Day}, FilterRequired: true}},
+		{bq.Table{RangePartitioning: &bq.RangePartitioning{Field: "team_id", Range: &bq.RangePartitioningRange{Start: 1, End: 100, Interval: 10}}},
+			destination.Table{Partitions: &batch.Partitioning{Unit: batch.IntRange, Column: "team_id", Start: 1, End: 100, Interval: 10}}},
+		{bq.Table{Schema: &bq.TableSchema{Fields: []*bq.TableFieldSchema{
+			{Name: "a", Type: "STRING", Collation: "und:ci", PolicyTags: &bq.TableFieldSchemaPolicyTags{Names: []string{"projects/p/taxonomies/1/policyTags/2"}}}}}},
+			destination.Table{Fields: []destination.Field{{Name: "a", Type: "STRING", Collation: "und:ci", PolicyTags: true}}}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBigQuery(t)
+			c.table.Type, c.table.Location = "TABLE", "EU"
+			b.tables["ds.events"] = &c.table
+			got, _, err := b.client().Table(t.Context(), "proj", "ds", "events")
+			require.NoError(t, err)
+			c.want.Kind, c.want.Location = "TABLE", "EU"
+			require.Empty(t, cmp.Diff(c.want, got, cmpopts.EquateEmpty()))
+		})
+	}
+}
+
+// A4: a dataset's default expirations do not reach what is to stay.
+func TestEnsureTable_OverridesTheDatasetsDefaultExpirations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBigQuery(t)
+		spec := destination.Spec{Project: "proj", Dataset: "ds", Table: "plain", Partitions: &batch.Partitioning{Unit: batch.Day, Column: "t"}}
+		require.NoError(t, b.client().EnsureTable(t.Context(), spec))
+		require.Zero(t, b.tables["ds.plain"].ExpirationTime)
+		require.Zero(t, b.tables["ds.plain"].TimePartitioning.ExpirationMs)
+		b.defaults = bq.Dataset{DefaultTableExpirationMs: 3_600_000, DefaultPartitionExpirationMs: 7_200_000}
+		spec.Table = "kept"
+		require.NoError(t, b.client().EnsureTable(t.Context(), spec))
+		century := time.Now().AddDate(99, 0, 0).UnixMilli()
+		require.Greater(t, b.tables["ds.kept"].ExpirationTime, century)
+		require.Greater(t, b.tables["ds.kept"].TimePartitioning.ExpirationMs, int64(99*365*24*3600*1000))
+		spec.Table, spec.Partitions.Expiration = "chosen", 24*time.Hour
+		require.NoError(t, b.client().EnsureTable(t.Context(), spec))
+		require.EqualValues(t, 86_400_000, b.tables["ds.chosen"].TimePartitioning.ExpirationMs)
+		require.NoError(t, b.client().CreateSide(t.Context(), "proj", "ds", merge.Side{Table: "side", Columns: []batch.Column{{Name: "a", Type: "STRING"}}}))
+		require.Greater(t, b.tables["ds.side"].ExpirationTime, century)
+		soon := time.Now().Add(time.Hour)
+		require.NoError(t, b.client().CreateStage(t.Context(), "proj", "ds", "stage", []batch.Column{{Name: "a", Type: "STRING"}}, soon, nil))
+		require.Equal(t, soon.UnixMilli(), b.tables["ds.stage"].ExpirationTime)
 	})
 }
 

@@ -42,9 +42,9 @@ type nowhere struct{}
 
 var _ loader.ObjectStore = nowhere{}
 
-func (nowhere) Put(context.Context, string, []byte) error                      { return nil }
-func (nowhere) Get(context.Context, string) ([]byte, error)                    { return nil, loader.ErrNotExist }
-func (nowhere) List(context.Context, string, string) (names []string, _ error) { return nil, nil }
+func (nowhere) Put(context.Context, string, []byte, map[string]string) error  { return nil }
+func (nowhere) Get(context.Context, string) ([]byte, error)                   { return nil, loader.ErrNotExist }
+func (nowhere) List(context.Context, string, string) ([]loader.Object, error) { return nil, nil }
 
 // makePages returns the pages of the first n messages, as tidemark hands them to the codec. It leaves a recorder in
 // Arrow's registry of codecs.

@@ -1,0 +1,60 @@
+package destination
+
+import (
+	"fmt"
+	"time"
+
+	"tidemark/batch"
+)
+
+// longLife is from how long on an expiration is taken for none: what tidemark makes gets one of a hundred years where the
+// dataset's default is shorter.
+const longLife = 50 * 365 * 24 * time.Hour
+
+// unmergeable says what about a table, or its dataset, would make merges fail or, worse, take two keys for one.
+func unmergeable(name string, t Table, ds Dataset) (faults []string) {
+	if t.FilterRequired {
+		faults = append(faults, fmt.Sprintf("it has require_partition_filter, and rows are merged without such a filter; want ALTER TABLE `%s` SET OPTIONS (require_partition_filter = FALSE)", name))
+	}
+	if t.Partitions != nil && t.Partitions.Unit == batch.Hour {
+		faults = append(faults, fmt.Sprintf("it is partitioned by HOUR, and a merge may change at most %d partitions; want a table that is partitioned by MONTH or not at all", batch.JobPartitions))
+	}
+	for _, f := range t.Fields {
+		if f.Collation != "" {
+			faults = append(faults, fmt.Sprintf("column %s has the collation %s, under which ids that differ in case are one; want a table without collations", f.Name, f.Collation))
+		}
+	}
+	return append(faults, unfit(ds)...)
+}
+
+// unfit says what about a dataset would get into the tables that tidemark makes.
+func unfit(ds Dataset) (faults []string) {
+	if ds.Collation != "" {
+		faults = append(faults, fmt.Sprintf("its dataset has the default collation %s, which new tables get and under which ids that differ in case are one; want ALTER SCHEMA … SET DEFAULT COLLATE ''", ds.Collation))
+	}
+	if ds.CaseInsensitive {
+		faults = append(faults, "its dataset has is_case_insensitive; want ALTER SCHEMA … SET OPTIONS (is_case_insensitive = FALSE)")
+	}
+	return faults
+}
+
+// warnings tells of what a person has set that will take rows away, or may refuse some.
+func warnings(name string, model string, t Table) (list []string) {
+	say := func(format string, args ...any) { list = append(list, "table "+name+" "+fmt.Sprintf(format, args...)) }
+	if !t.Expires.IsZero() && time.Until(t.Expires) < longLife {
+		say("expires at %s with all its rows; ALTER TABLE … SET OPTIONS (expiration_timestamp = NULL) keeps it", t.Expires.UTC().Format(time.RFC3339))
+	}
+	p := t.Partitions
+	if p != nil && p.Expiration > 0 && p.Expiration < longLife {
+		say("deletes partitions that are older than %s (partition_expiration_days)", p.Expiration)
+	}
+	if model == EventsModel && p != nil && p.Unit == batch.Hour && p.Expiration == 0 {
+		say("is partitioned by HOUR and keeps partitions for ever: BigQuery allows %d, which is %d days in all; partition by DAY or MONTH, or set partition_expiration_days", batch.TablePartitions, batch.TablePartitions/24)
+	}
+	for _, f := range t.Fields {
+		if f.PolicyTags && model == PersonsModel {
+			say("has policy tags on column %s: merging reads it, which takes the role Fine-Grained Reader (roles/datacatalog.categoryFineGrainedReader)", f.Name)
+		}
+	}
+	return list
+}

@@ -23,13 +23,14 @@ type Destination struct {
 	cfg       Config
 	project   string
 	warehouse Warehouse
+	memory    Memory
 
 	mu      sync.Mutex
 	dataset *Dataset // as it was first seen
 }
 
 // New checks cfg and project (the one that holds the dataset and runs the jobs) and calls nothing yet.
-func New(cfg Config, project string, w Warehouse) (*Destination, error) {
+func New(cfg Config, project string, w Warehouse, m Memory) (*Destination, error) {
 	err := cfg.Validate()
 	if project == "" {
 		err = errors.Join(err, errors.New("destination has no project"))
@@ -37,12 +38,14 @@ func New(cfg Config, project string, w Warehouse) (*Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Destination{cfg: cfg, project: project, warehouse: w}, nil
+	return &Destination{cfg: cfg, project: project, warehouse: w, memory: m}, nil
 }
 
 // Resolved is the destination's tables as they were found.
 type Resolved struct {
 	Tables []ResolvedTable // one per model
+	// Lost are the tables of events that are not those which were filled. Rows for them are collected and not applied.
+	Lost []*Lost
 	// Warnings are about what takes rows away, or may refuse some, and is a person's to change.
 	Warnings []string
 }
@@ -58,6 +61,7 @@ type ResolvedTable struct {
 	// StageAbove is in how many partitions rows may be before they go by a stage table.
 	StageAbove int
 
+	lost     *Lost
 	warnings []string
 }
 
@@ -67,8 +71,8 @@ func (d *Destination) Wants(team int64) bool { return d.cfg.Wants(team) }
 // Resolve reads the tables of all models, creates those that are missing, and matches their columns. It is
 // safe to repeat; the caller decides how often (a batch is opened with the newest answer).
 //
-// An [*Error] says that a table as it is can never take rows, until somebody changes it. Any other error is the
-// warehouse's.
+// An [*Error] says that a table as it is can never take rows, until somebody changes it; a [*Lost] that a table of events that
+// was filled is gone. Any other error is the warehouse's or the memory's.
 func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 	var res Resolved
 	var errs []error
@@ -79,9 +83,43 @@ func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 		t, err := d.resolve(ctx, kind)
 		res.Tables, errs = append(res.Tables, t), append(errs, err)
 		res.Warnings = append(res.Warnings, t.warnings...)
+		if t.lost != nil {
+			res.Lost = append(res.Lost, t.lost)
+		}
 	}
 	return res, errors.Join(errs...)
 }
+
+// Names are the targets of the models that are exported, as far as the configuration says: nothing is looked up.
+func (d *Destination) Names() (list []batch.Target) {
+	for _, kind := range []table{d.events(), d.persons()} {
+		if d.cfg.Exports(kind.model) {
+			list = append(list, batch.Target{Model: kind.model, Project: d.project, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable})
+		}
+	}
+	return list
+}
+
+// Create makes a table by its full name, unless it is there, whatever was there before. It is safe to repeat.
+func (d *Destination) Create(ctx context.Context, name string) error {
+	for _, kind := range []table{d.events(), d.persons()} {
+		if kind.name() != name {
+			continue
+		}
+		ds, err := d.readDataset(ctx)
+		if err != nil {
+			return err
+		}
+		if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
+			return &Error{Table: name, Variable: kind.variable, Faults: faults}
+		}
+		return d.warehouse.EnsureTable(ctx, kind.spec)
+	}
+	return fmt.Errorf("table %s is none of the configuration", name)
+}
+
+// name is the table's full one.
+func (t table) name() string { return t.spec.Project + "." + t.spec.Dataset + "." + t.spec.Table }
 
 // table is what tidemark knows of a model's table.
 type table struct {
@@ -97,11 +135,15 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 	if err != nil {
 		return ResolvedTable{}, err
 	}
-	found, err := d.read(ctx, kind, ds)
+	found, err := d.read(ctx, kind)
 	if err != nil {
 		return ResolvedTable{}, err
 	}
-	res := ResolvedTable{Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable, Partitions: found.Partitions}}
+	var lost *Lost
+	if err := d.remember(ctx, kind, found, true); err != nil && !errors.As(err, &lost) {
+		return ResolvedTable{}, err
+	}
+	res := ResolvedTable{lost: lost, Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable, Partitions: found.Partitions}}
 	columns, faults := match(found, kind.known, kind.needed)
 	if kind.model == PersonsModel {
 		faults = append(faults, unmergeable(res.Target.String(), found, ds)...)
@@ -146,18 +188,26 @@ func (d *Destination) readDataset(ctx context.Context) (Dataset, error) {
 	return *d.dataset, nil
 }
 
+// remember finds out whether a table is the one that was filled. One of persons that is not can be derived again.
+func (d *Destination) remember(ctx context.Context, kind table, found Table, there bool) error {
+	if kind.model == PersonsModel {
+		return nil
+	}
+	return Check(ctx, d.memory, kind.name(), found.Created, there)
+}
+
 // read returns a table, creating it first where it does not exist. Another replica may create it at the same moment, so
 // what counts is always what is read back.
-func (d *Destination) read(ctx context.Context, kind table, ds Dataset) (Table, error) {
+func (d *Destination) read(ctx context.Context, kind table) (Table, error) {
 	spec := kind.spec
 	found, there, err := d.warehouse.Table(ctx, spec.Project, spec.Dataset, spec.Table)
 	if err != nil || there {
 		return found, err
 	}
-	if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
-		return Table{}, &Error{Table: spec.Project + "." + spec.Dataset + "." + spec.Table, Variable: kind.variable, Faults: faults}
+	if err := d.remember(ctx, kind, found, false); err != nil {
+		return found, err
 	}
-	if err := d.warehouse.EnsureTable(ctx, spec); err != nil {
+	if err := d.Create(ctx, kind.name()); err != nil {
 		return Table{}, err
 	}
 	found, there, err = d.warehouse.Table(ctx, spec.Project, spec.Dataset, spec.Table)

@@ -65,7 +65,7 @@ func config(json bool, models ...string) Config {
 // resolve resolves the events table.
 func resolve(t *testing.T, w *warehouse, json bool) (ResolvedTable, error) {
 	t.Helper()
-	d, err := New(config(json, EventsModel), "acme", w)
+	d, err := New(config(json, EventsModel), "acme", w, new(memory))
 	require.NoError(t, err)
 	res, err := d.Resolve(t.Context())
 	require.Len(t, res.Tables, 1)
@@ -167,7 +167,7 @@ func TestResolve_CreatesThePersonsTableWithDocumentedColumns(t *testing.T) {
 		w := new(warehouse)
 		cfg := config(json, PersonsModel)
 		cfg.PersonDeletes = "remove"
-		d, err := New(cfg, "acme", w)
+		d, err := New(cfg, "acme", w, new(memory))
 		require.NoError(t, err)
 		res, err := d.Resolve(t.Context())
 		require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestResolve_PersonsNeedTheColumnsTheyAreMergedBy(t *testing.T) {
 		{Name: "team_id", Type: "INT64"}, {Name: "Distinct_ID", Type: "STRING"}, {Name: "person_id", Type: "STRING"},
 		{Name: "person_version", Type: "FLOAT64"}, {Name: "note", Type: "STRING"},
 	}}}}
-	d, err := New(config(false, EventsModel, PersonsModel), "acme", w)
+	d, err := New(config(false, EventsModel, PersonsModel), "acme", w, new(memory))
 	require.NoError(t, err)
 	res, err := d.Resolve(t.Context())
 	require.ErrorContains(t, err, "column person_distinct_id_version is missing; want INT64")
@@ -204,12 +204,12 @@ func TestResolve_PersonsNeedTheColumnsTheyAreMergedBy(t *testing.T) {
 }
 
 func TestWants(t *testing.T) {
-	all, err := New(config(false, EventsModel), "p", nil)
+	all, err := New(config(false, EventsModel), "p", nil, new(memory))
 	require.NoError(t, err)
 	require.True(t, all.Wants(7))
 	cfg := config(false, EventsModel)
 	cfg.Teams = []int64{1, 7}
-	some, err := New(cfg, "p", nil)
+	some, err := New(cfg, "p", nil, new(memory))
 	require.NoError(t, err)
 	require.True(t, some.Wants(7))
 	require.False(t, some.Wants(2))
@@ -245,6 +245,6 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 	alone := config(false, EventsModel)
 	alone.StatusTable = ""
 	require.NoError(t, alone.Validate(), "events need no status table")
-	_, err := New(config(false, EventsModel), "", nil)
+	_, err := New(config(false, EventsModel), "", nil, new(memory))
 	require.ErrorContains(t, err, "project")
 }

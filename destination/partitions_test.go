@@ -22,7 +22,7 @@ func TestResolve_PartitionsOfEvents(t *testing.T) {
 		if name == "hour" {
 			cfg.EventsPartitionDays = 30
 		}
-		d, err := New(cfg, "acme", w)
+		d, err := New(cfg, "acme", w, new(memory))
 		require.NoError(t, err)
 		res, err := d.Resolve(t.Context())
 		require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestResolve_RefusesWhatCannotBeMerged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.table.Kind = "TABLE"
-			d, err := New(config(false, PersonsModel), "acme", &warehouse{tables: map[string]*Table{"persons": &c.table}, dataset: c.dataset})
+			d, err := New(config(false, PersonsModel), "acme", &warehouse{tables: map[string]*Table{"persons": &c.table}, dataset: c.dataset}, new(memory))
 			require.NoError(t, err)
 			_, err = d.Resolve(t.Context())
 			if c.want == "" {
@@ -91,7 +91,7 @@ func TestResolve_WarnsOfExpirations(t *testing.T) {
 		"hours that go": {Table{Partitions: &batch.Partitioning{Unit: batch.Hour, Column: "timestamp", Expiration: 60 * 365 * 24 * time.Hour}}, ""},
 	} {
 		c.table.Kind, c.table.Fields = "TABLE", []Field{{Name: "uuid", Type: "STRING"}}
-		d, err := New(config(false, EventsModel), "acme", holding(&c.table))
+		d, err := New(config(false, EventsModel), "acme", holding(&c.table), new(memory))
 		require.NoError(t, err)
 		res, err := d.Resolve(t.Context())
 		require.NoError(t, err)

@@ -37,6 +37,7 @@ type Table struct {
 	// Location is that of the dataset, for example EU or us-central1.
 	Location string
 	Fields   []Field
+	Rows     int64
 	// Created is when it was made: another instant means another table.
 	Created time.Time
 	// Partitions says how it is partitioned; nil if it is not.

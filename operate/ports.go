@@ -57,6 +57,7 @@ type Operator struct {
 	Group     Group
 	Manifests Manifests
 	Jobs      Jobs
+	Tables    Tables
 	// Say is told how far long work has come, a line each time.
 	Say func(format string, args ...any)
 }

@@ -43,6 +43,7 @@ func (o *opener) Open(ctx context.Context, stream string, id batch.ID, ingestedA
 		res = *o.last.Load()
 	} else {
 		o.last.Store(&res)
+		tellLost(o.log, res)
 	}
 	opening := buffer.Opening{ID: id, Stream: stream, Prefix: o.prefix, IngestedAt: ingestedAt, Topics: o.kinds[stream], Wants: o.dest.Wants}
 	for _, t := range res.Tables {
@@ -56,6 +57,13 @@ func (o *opener) Open(ctx context.Context, stream string, id batch.ID, ingestedA
 		}
 	}
 	return o.buffer.Open(opening), nil
+}
+
+// tellLost tells of tables that are not those which were filled.
+func tellLost(log *slog.Logger, res destination.Resolved) {
+	for _, lost := range res.Lost {
+		log.Error("rows are not applied to a table that is not the one that was filled", "table", lost.Table, "err", lost, "hint", lost.Hint())
+	}
 }
 
 // kinds says what the records of each topic are, by stream. Streams are named after the model that their records become.
@@ -110,19 +118,20 @@ func (m marks) Create(ctx context.Context, name string, data []byte) error {
 // applier sends a table's rows the way its manifest says: persons are merged, Parquet cannot be loaded into JSON columns, and
 // rows of many partitions would use up the day's changes of partitions.
 type applier struct {
-	direct *loader.Direct
-	staged *merge.Inserter
-	merged *merge.Merger
-	status *merge.StatusTable
+	direct    *loader.Direct
+	staged    *merge.Inserter
+	merged    *merge.Merger
+	status    *merge.StatusTable
+	creations *creations
 	// failed notes an attempt to load that failed; nil where nobody paces by them.
 	failed func(context.Context, *batch.Table)
 }
 
-func newApplier(cfg Config, house *warehouse.Client, log *slog.Logger) applier {
+func newApplier(cfg Config, house *warehouse.Client, made *creations, log *slog.Logger) applier {
 	bucket, status := cfg.Loader.Bucket, merge.NewStatusTable(house, cfg.Consumer.Group)
 	return applier{
 		direct: loader.NewDirect(cfg.Loader, house), staged: merge.NewInserter(bucket, house, log),
-		merged: merge.NewMerger(bucket, house, status, log), status: status,
+		merged: merge.NewMerger(bucket, house, status, log), status: status, creations: made,
 	}
 }
 
@@ -137,6 +146,11 @@ func (a applier) way(t *batch.Table) batch.Applier {
 }
 
 func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
+	if t.Target.Model == destination.EventsModel {
+		if err := a.creations.check(ctx, t.Target); err != nil {
+			return 0, err
+		}
+	}
 	rows, err := a.way(t).Apply(ctx, m, t)
 	var refused *warehouse.Error
 	if a.failed != nil && t.Direct() && errors.As(err, &refused) && refused.Ran {

@@ -10,6 +10,7 @@ import (
 
 	"tidemark/batch"
 	"tidemark/consumer"
+	"tidemark/destination"
 	"tidemark/loader"
 	"tidemark/operate"
 	"tidemark/warehouse"
@@ -53,10 +54,16 @@ func NewOperator(ctx context.Context, cfg Config, log *slog.Logger, say func(for
 		return nil, errors.Join(err, o.Close())
 	}
 	o.closers = append(o.closers, func() error { group.Close(); return nil })
+	made := newCreations(cfg.Loader, store, house)
+	dest, err := destination.New(cfg.Destination, cfg.Warehouse.Project, house, made)
+	if err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
 	o.Operator = &operate.Operator{
 		Name: cfg.Consumer.Group, Group: group, Say: say,
 		Manifests: places{loader.NewManifests(cfg.Loader, store), cfg.Loader},
-		Jobs:      jobs{newApplier(cfg, house, log), house},
+		Jobs:      jobs{newApplier(cfg, house, made, log), house},
+		Tables:    tables{made, dest, house},
 	}
 	return o, nil
 }

@@ -31,10 +31,12 @@ type publisher struct {
 	// watermarks says how far each stream is complete; nothing while that is not known.
 	watermarks func(context.Context) (map[string]consumer.Watermark, error)
 	targets    func() []batch.Target // the tables as last resolved
-	streams    []consumer.Stream
-	metrics    *metrics
-	log        *slog.Logger
-	wake       chan struct{} // capacity 1: something was committed
+	// check says whether a table of events is the one that was filled.
+	check   func(context.Context, batch.Target) error
+	streams []consumer.Stream
+	metrics *metrics
+	log     *slog.Logger
+	wake    chan struct{} // capacity 1: something was committed
 
 	mu       sync.Mutex
 	last     map[string]*batch.Manifest // the newest batch of each table that this replica has committed and not published
@@ -46,7 +48,7 @@ type publisher struct {
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
-		status: s.applier.status, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
+		status: s.applier.status, check: s.creations.check, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
 		wake: make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
 		published: make(map[string]time.Time),
 	}
@@ -146,6 +148,11 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
+	if t.Model == destination.EventsModel {
+		if err := p.check(ctx, t); err != nil {
+			return err
+		}
+	}
 	if err := p.status.Publish(ctx, t, through, m); err != nil {
 		return err
 	}

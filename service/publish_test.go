@@ -45,6 +45,7 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	events := batch.Target{Model: destination.EventsModel, Project: "p", Dataset: "d", Table: "events", StatusTable: "s"}
 	persons := batch.Target{Model: destination.PersonsModel, Project: "p", Dataset: "d", Table: "persons", StatusTable: "s"}
 	marks := map[string]consumer.Watermark{}
+	var lost error // of the table of events
 	s := &service{}
 	s.metrics = newMetrics(prometheus.NewRegistry(), s)
 	p := &publisher{
@@ -54,7 +55,7 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 		},
 		streams: []consumer.Stream{{Name: destination.EventsModel, Period: 5 * time.Minute}, {Name: destination.PersonsModel, Period: 5 * time.Minute}},
 		wake:    make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
-		published: make(map[string]time.Time), metrics: s.metrics,
+		published: make(map[string]time.Time), metrics: s.metrics, check: func(context.Context, batch.Target) error { return lost },
 	}
 	publish := func() []map[string]any {
 		house.updates = nil

@@ -37,21 +37,22 @@ const (
 
 // service is what outlives a session.
 type service struct {
-	cfg      Config
-	log      *slog.Logger
-	registry *prometheus.Registry
-	metrics  *metrics
-	consumer *consumer.Metrics
-	store    *loader.GCS
-	house    *warehouse.Client
-	dest     *destination.Destination
-	buffer   *buffer.Buffer
-	applier  applier
-	publish  *publisher
-	pacer    *pacer
-	ready    atomic.Bool
-	session  atomic.Pointer[consumer.Session]
-	resolved atomic.Pointer[destination.Resolved] // the destination as BigQuery last described it
+	cfg       Config
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	metrics   *metrics
+	consumer  *consumer.Metrics
+	store     *loader.GCS
+	house     *warehouse.Client
+	dest      *destination.Destination
+	buffer    *buffer.Buffer
+	applier   applier
+	publish   *publisher
+	pacer     *pacer
+	creations *creations
+	ready     atomic.Bool
+	session   atomic.Pointer[consumer.Session]
+	resolved  atomic.Pointer[destination.Resolved] // the destination as BigQuery last described it
 	// kafka holds the Kafka client's metrics of the present session. Each session has a registry of its own: the client
 	// of the one before may still be closing.
 	kafka atomic.Pointer[prometheus.Registry]
@@ -115,7 +116,8 @@ func (s *service) connect(ctx context.Context) (err error) {
 	if s.house, err = warehouse.New(clients, s.cfg.Warehouse, s.log, warehouse.NewMetrics(s.registry)); err != nil {
 		return err
 	}
-	if s.dest, err = destination.New(s.cfg.Destination, s.cfg.Warehouse.Project, s.house); err != nil {
+	s.creations = newCreations(s.cfg.Loader, s.store, s.house)
+	if s.dest, err = destination.New(s.cfg.Destination, s.cfg.Warehouse.Project, s.house, s.creations); err != nil {
 		return err
 	}
 	parts, err := loader.NewParts(s.cfg.Loader, s.store)
@@ -123,7 +125,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 		return err
 	}
 	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
-	s.applier = newApplier(s.cfg, s.house, s.log)
+	s.applier = newApplier(s.cfg, s.house, s.creations, s.log)
 	s.pacer = &pacer{Manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log, partitions: s.partitionQuota}
 	s.applier.failed = s.pacer.note
 	s.publish = newPublisher(s)

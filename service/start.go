@@ -91,6 +91,10 @@ func (s *service) findTables(ctx context.Context) error {
 		return err
 	}
 	s.resolved.Store(&res)
+	tellLost(s.log, res)
+	for _, warning := range res.Warnings {
+		s.log.Warn(warning)
+	}
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (c *Client) Table(ctx context.Context, project, dataset, table string) (inf
 	if err != nil || md == nil {
 		return info, false, err
 	}
-	info = destination.Table{Kind: string(md.Type), Location: md.Location, Fields: fromSchema(md.Schema), Created: md.CreationTime,
+	info = destination.Table{Kind: string(md.Type), Location: md.Location, Fields: fromSchema(md.Schema), Created: md.CreationTime, Rows: int64(md.NumRows),
 		Partitions: fromPartitioning(md), FilterRequired: requiresFilter(md), Expires: md.ExpirationTime}
 	if info.Location == "" {
 		info.Location, err = c.Location(ctx, project, dataset)

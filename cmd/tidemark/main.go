@@ -72,7 +72,7 @@ They work with Kafka, Cloud Storage and BigQuery alone, and those that change so
 		RunE: func(*cobra.Command, []string) error { return errors.New("want a command, such as: tidemark run") },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), batchesCommand(), offsetsCommand(), versionCommand(), docsCommand())
+	root.AddCommand(runCommand(), batchesCommand(), offsetsCommand(), tablesCommand(), versionCommand(), docsCommand())
 	return root
 }
 

@@ -135,7 +135,7 @@ may be repeated.`,
 			if err != nil {
 				return operate.Batch{}, err
 			}
-			if err := confirm(c, id, *yes); err != nil {
+			if err := confirm(c, id.String(), "the batch's ID to void it", *yes); err != nil {
 				return operate.Batch{}, err
 			}
 			if err := v.Confirm(ctx); err != nil {
@@ -147,15 +147,15 @@ may be repeated.`,
 	return c
 }
 
-// confirm wants the batch's ID typed.
-func confirm(c *cobra.Command, id batch.ID, yes bool) error {
+// confirm wants a word typed.
+func confirm(c *cobra.Command, word, what string, yes bool) error {
 	if yes {
 		return nil
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "Type the batch's ID to void it: ")
+	fmt.Fprintf(c.ErrOrStderr(), "Type %s: ", what)
 	line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
-	if typed := strings.TrimSpace(line); typed != id.String() {
-		return fmt.Errorf("%w: found %q; want the batch's ID typed, or --yes (%w)", operate.ErrRefused, typed, errors.Join(err, errNotConfirmed))
+	if typed := strings.TrimSpace(line); typed != word {
+		return fmt.Errorf("%w: found %q; want %s typed, or --yes (%w)", operate.ErrRefused, typed, what, errors.Join(err, errNotConfirmed))
 	}
 	return nil
 }

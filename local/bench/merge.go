@@ -97,7 +97,7 @@ func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, er
 	}
 	dc := destination.Config{Models: []string{destination.PersonsModel}, Dataset: stack.Dataset, EventsTable: stack.Table, PersonsTable: stack.PersonsTable,
 		StatusTable: stack.StatusTable, PersonDeletes: "mark"}
-	dest, err := destination.New(dc, stack.Project, house)
+	dest, err := destination.New(dc, stack.Project, house, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func (p *people) resolve() {
 	p.Helper()
 	cfg := destination.Config{Models: []string{destination.PersonsModel}, Dataset: stack.Dataset, EventsTable: stack.Table, PersonsTable: p.name,
 		PersonDeletes: string(p.deletes), StatusTable: stack.StatusTable}
-	d, err := destination.New(cfg, stack.Project, p.client())
+	d, err := destination.New(cfg, stack.Project, p.client(), nil)
 	require.NoError(p, err)
 	resolved, err := d.Resolve(p.Context())
 	require.NoError(p, err)

@@ -1,0 +1,70 @@
+package destination
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/batch"
+)
+
+// memory knows when the tables of one name were made.
+type memory struct{ made []time.Time }
+
+func (m *memory) Known(_ context.Context, _ string, created time.Time) (bool, error) {
+	if len(m.made) == 0 {
+		m.made = append(m.made, created)
+	}
+	return slices.ContainsFunc(m.made, created.Equal), nil
+}
+
+func (m *memory) Creations(context.Context, string) ([]time.Time, error) { return m.made, nil }
+
+// A5, B8: a table of events that was filled and is gone is not made again without a word, and one that somebody else made again is
+// not taken for it.
+func TestResolve_ATableThatWasFilledIsNotReplaced(t *testing.T) {
+	first, later := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 9, 2, 0, 0, 0, 0, time.UTC)
+	table := func(created time.Time) *Table {
+		return &Table{Kind: "TABLE", Created: created, Fields: []Field{{Name: "uuid", Type: "STRING"}}}
+	}
+	w, m := holding(table(first)), new(memory)
+	d, err := New(config(false, EventsModel), "acme", w, m)
+	require.NoError(t, err)
+	res, err := d.Resolve(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, res.Lost)
+
+	delete(w.tables, "events")
+	_, err = d.Resolve(t.Context())
+	var lost *Lost
+	require.ErrorAs(t, err, &lost)
+	require.ErrorContains(t, err, "table acme.posthog.events is gone, and the one made at 2026-09-01T00:00:00Z was filled")
+	require.Contains(t, batch.HintOf(err), "tidemark tables accept")
+	require.Empty(t, w.created)
+
+	w.tables["events"] = table(later)
+	res, err = d.Resolve(t.Context())
+	require.NoError(t, err, "rows are collected")
+	require.Len(t, res.Lost, 1)
+	require.ErrorContains(t, res.Lost[0], "was made at 2026-09-02T00:00:00Z, and the one that was filled at 2026-09-01T00:00:00Z")
+	require.Equal(t, "acme.posthog.events", res.Tables[0].Target.String())
+
+	m.made = append(m.made, later)
+	res, err = d.Resolve(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, res.Lost, "a person has accepted it")
+}
+
+// Persons are derived again, so their table is.
+func TestResolve_ATableOfPersonsIsMadeAgain(t *testing.T) {
+	w := new(warehouse)
+	d, err := New(config(false, PersonsModel), "acme", w, &memory{made: []time.Time{time.Unix(1, 0)}})
+	require.NoError(t, err)
+	res, err := d.Resolve(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, res.Lost)
+	require.Len(t, w.created, 1)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,9 +114,37 @@ func (d *Destination) Create(ctx context.Context, name string) error {
 		if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
 			return &Error{Table: name, Variable: kind.variable, Faults: faults}
 		}
-		return d.warehouse.EnsureTable(ctx, kind.spec)
+		filled, err := d.memory.Columns(ctx, name)
+		if err != nil {
+			return err
+		}
+		return d.warehouse.EnsureTable(ctx, kind.withColumns(filled))
 	}
 	return fmt.Errorf("table %s is none of the configuration", name)
+}
+
+// withColumns is what is created where a table with these columns was filled before: batches on their way are for them.
+func (t table) withColumns(filled []batch.Column) Spec {
+	if len(filled) == 0 {
+		return t.spec
+	}
+	spec := t.spec
+	spec.JSON, spec.Columns = false, nil
+	for _, known := range t.known {
+		for _, c := range filled {
+			if strings.EqualFold(c.Name, known.Name) {
+				spec.Columns = append(spec.Columns, known)
+				spec.JSON = spec.JSON || c.Type == batch.JSONType
+			}
+		}
+	}
+	spec.ClusterBy = slices.DeleteFunc(slices.Clone(spec.ClusterBy), func(name string) bool {
+		return !slices.ContainsFunc(spec.Columns, func(c model.Column) bool { return c.Name == name })
+	})
+	if p := spec.Partitions; p != nil && !slices.ContainsFunc(spec.Columns, func(c model.Column) bool { return c.Name == p.Column }) {
+		spec.Partitions = nil
+	}
+	return spec
 }
 
 // name is the table's full one.
@@ -139,11 +168,7 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 	if err != nil {
 		return ResolvedTable{}, err
 	}
-	var lost *Lost
-	if err := d.remember(ctx, kind, found, true); err != nil && !errors.As(err, &lost) {
-		return ResolvedTable{}, err
-	}
-	res := ResolvedTable{lost: lost, Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable, Partitions: found.Partitions}}
+	res := ResolvedTable{Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable, Partitions: found.Partitions}}
 	columns, faults := match(found, kind.known, kind.needed)
 	if kind.model == PersonsModel {
 		faults = append(faults, unmergeable(res.Target.String(), found, ds)...)
@@ -154,6 +179,9 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 	for _, c := range columns {
 		res.Columns = append(res.Columns, c.Selected)
 		res.Target.Columns = append(res.Target.Columns, batch.Column{Name: c.Name, Type: c.found})
+	}
+	if err := d.remember(ctx, kind, found, res.Target.Columns); err != nil && !errors.As(err, &res.lost) {
+		return ResolvedTable{}, err
 	}
 	res.From, res.StageAbove, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, warnings(res.Target.String(), kind.model, found)
 	if kind.model == PersonsModel {
@@ -189,11 +217,11 @@ func (d *Destination) readDataset(ctx context.Context) (Dataset, error) {
 }
 
 // remember finds out whether a table is the one that was filled. One of persons that is not can be derived again.
-func (d *Destination) remember(ctx context.Context, kind table, found Table, there bool) error {
+func (d *Destination) remember(ctx context.Context, kind table, found Table, columns []batch.Column) error {
 	if kind.model == PersonsModel {
 		return nil
 	}
-	return Check(ctx, d.memory, kind.name(), found.Created, there)
+	return Check(ctx, d.memory, kind.name(), found.Created, found.Kind != "" || columns != nil, columns)
 }
 
 // read returns a table, creating it first where it does not exist. Another replica may create it at the same moment, so
@@ -204,7 +232,7 @@ func (d *Destination) read(ctx context.Context, kind table) (Table, error) {
 	if err != nil || there {
 		return found, err
 	}
-	if err := d.remember(ctx, kind, found, false); err != nil {
+	if err := d.remember(ctx, kind, found, nil); err != nil {
 		return found, err
 	}
 	if err := d.Create(ctx, kind.name()); err != nil {

@@ -4,16 +4,20 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tidemark/batch"
 )
 
 // Memory knows the tables that were filled before, by when BigQuery made them: a table that was deleted and made again has the
 // same name and none of the rows.
 type Memory interface {
 	// Known says whether the table that was made at an instant is one that is filled. The first of a name that is seen is,
-	// from then on.
-	Known(ctx context.Context, table string, created time.Time) (bool, error)
+	// from then on, and with it its columns that are filled are remembered.
+	Known(ctx context.Context, table string, created time.Time, columns []batch.Column) (bool, error)
 	// Creations are the instants at which tables of the name were made that were filled, in ascending order.
 	Creations(ctx context.Context, table string) ([]time.Time, error)
+	// Columns are those that were filled of the last table of the name; none if it was never seen.
+	Columns(ctx context.Context, table string) ([]batch.Column, error)
 }
 
 // Lost means that a table that was filled is no more: going on would claim rows that are not there.
@@ -38,9 +42,9 @@ func (e *Lost) Hint() string {
 }
 
 // Check says whether a table that is there, or is not, is the one that was filled. Its error is a [*Lost], or that of the memory.
-func Check(ctx context.Context, m Memory, table string, created time.Time, there bool) error {
+func Check(ctx context.Context, m Memory, table string, created time.Time, there bool, columns []batch.Column) error {
 	if there {
-		if known, err := m.Known(ctx, table, created); err != nil || known {
+		if known, err := m.Known(ctx, table, created, columns); err != nil || known {
 			return err
 		}
 	}

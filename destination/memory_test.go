@@ -9,19 +9,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tidemark/batch"
+	"tidemark/model"
 )
 
 // memory knows when the tables of one name were made.
-type memory struct{ made []time.Time }
+type memory struct {
+	made    []time.Time
+	columns []batch.Column
+}
 
-func (m *memory) Known(_ context.Context, _ string, created time.Time) (bool, error) {
+func (m *memory) Known(_ context.Context, _ string, created time.Time, columns []batch.Column) (bool, error) {
 	if len(m.made) == 0 {
-		m.made = append(m.made, created)
+		m.made, m.columns = append(m.made, created), columns
 	}
 	return slices.ContainsFunc(m.made, created.Equal), nil
 }
 
 func (m *memory) Creations(context.Context, string) ([]time.Time, error) { return m.made, nil }
+
+func (m *memory) Columns(context.Context, string) ([]batch.Column, error) { return m.columns, nil }
 
 // A5, B8: a table of events that was filled and is gone is not made again without a word, and one that somebody else made again is
 // not taken for it.
@@ -44,6 +50,12 @@ func TestResolve_ATableThatWasFilledIsNotReplaced(t *testing.T) {
 	require.ErrorContains(t, err, "table acme.posthog.events is gone, and the one made at 2026-09-01T00:00:00Z was filled")
 	require.Contains(t, batch.HintOf(err), "tidemark tables accept")
 	require.Empty(t, w.created)
+
+	require.NoError(t, d.Create(t.Context(), "acme.posthog.events"), "a person may want an empty one")
+	require.Len(t, w.created, 1)
+	require.Equal(t, []string{"uuid"}, names(w.created[0].Columns, func(c model.Column) string { return c.Name }), "with the columns of the one before, which batches on their way fill")
+	require.Nil(t, w.created[0].Partitions)
+	require.Empty(t, w.created[0].ClusterBy)
 
 	w.tables["events"] = table(later)
 	res, err = d.Resolve(t.Context())

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -42,7 +43,7 @@ func (c *creations) dir(table string) string {
 }
 
 // Known implements destination.Memory. What is not known is looked up again: a person may have accepted it meanwhile.
-func (c *creations) Known(ctx context.Context, table string, created time.Time) (bool, error) {
+func (c *creations) Known(ctx context.Context, table string, created time.Time, columns []batch.Column) (bool, error) {
 	c.mu.Lock()
 	known := slices.ContainsFunc(c.known[table], created.Equal)
 	c.mu.Unlock()
@@ -54,7 +55,7 @@ func (c *creations) Known(ctx context.Context, table string, created time.Time) 
 	case err != nil:
 		return false, err
 	case len(all) == 0:
-		return true, c.Accept(ctx, table, created)
+		return true, c.mark(ctx, table, created, columns)
 	}
 	return slices.ContainsFunc(all, created.Equal), nil
 }
@@ -78,9 +79,48 @@ func (c *creations) Creations(ctx context.Context, table string) ([]time.Time, e
 	return all, nil
 }
 
-// Accept marks the table that was made at an instant as one that is filled. It is safe to repeat.
+// creationMark is what a mark says: the columns that are filled.
+type creationMark struct {
+	Columns []batch.Column `json:"columns"`
+}
+
+// Columns implements destination.Memory.
+func (c *creations) Columns(ctx context.Context, table string) ([]batch.Column, error) {
+	all, err := c.Creations(ctx, table)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	text, err := c.store.Get(ctx, c.name(table, all[len(all)-1]))
+	if err != nil {
+		return nil, err
+	}
+	var m creationMark
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, fmt.Errorf("read the mark of %s: %w", table, err)
+	}
+	return m.Columns, nil
+}
+
+// Accept marks the table that was made at an instant as one that is filled from now on, with the columns of the one before. It
+// is safe to repeat.
 func (c *creations) Accept(ctx context.Context, table string, created time.Time) error {
-	err := marks{c.store}.Create(ctx, fmt.Sprintf("%s%d.json", c.dir(table), created.UnixMilli()), []byte("{}"))
+	columns, err := c.Columns(ctx, table)
+	if err != nil {
+		return err
+	}
+	return c.mark(ctx, table, created, columns)
+}
+
+func (c *creations) name(table string, created time.Time) string {
+	return fmt.Sprintf("%s%d.json", c.dir(table), created.UnixMilli())
+}
+
+func (c *creations) mark(ctx context.Context, table string, created time.Time, columns []batch.Column) error {
+	text, err := json.Marshal(creationMark{columns})
+	if err != nil {
+		return err
+	}
+	err = marks{c.store}.Create(ctx, c.name(table, created), text)
 	if err != nil && !errors.Is(err, consumer.ErrMarkExists) {
 		return fmt.Errorf("mark %s, made at %s, as filled: %w", table, created.UTC().Format(time.RFC3339), err)
 	}
@@ -96,5 +136,5 @@ func (c *creations) check(ctx context.Context, t batch.Target) error {
 	if err != nil {
 		return err
 	}
-	return destination.Check(ctx, c, t.String(), created, there)
+	return destination.Check(ctx, c, t.String(), created, there, t.Columns)
 }

@@ -88,6 +88,10 @@ func TestPublisher_SaysHowFarEachTableIsComplete(t *testing.T) {
 	house.err = errors.New("down")
 	require.Error(t, p.publish(t.Context()))
 	house.err = nil
+	lost, house.updates = &destination.Lost{Table: "events"}, nil
+	require.ErrorIs(t, p.publish(t.Context()), lost, "nothing is promised of a table that is not the one that was filled")
+	require.Empty(t, house.updates)
+	lost = nil
 	require.Len(t, publish(), 1, "an instant is told until it is")
 	require.Empty(t, p.last)
 }

@@ -36,7 +36,7 @@ func (s tables) Tables(ctx context.Context) (list []operate.TableView, err error
 		}
 		if t.Model == destination.EventsModel && len(one.Filled) > 0 {
 			var lost *destination.Lost
-			if err := destination.Check(ctx, s, one.Name, found.Created, there); errors.As(err, &lost) {
+			if err := destination.Check(ctx, s, one.Name, found.Created, there, nil); errors.As(err, &lost) {
 				one.Problem, one.Hint = lost.Error(), batch.HintOf(lost)
 			} else if err != nil {
 				return nil, err

@@ -23,24 +23,6 @@ const (
 	opReadDataset = "read dataset"
 )
 
-// Location returns where a dataset is, for example EU or us-central1. Jobs on its tables run there and are found only
-// there. It never changes in the life of a dataset. A missing dataset is a permanent [*Error].
-func (c *Client) Location(ctx context.Context, project, dataset string) (string, error) {
-	p, err := c.project(ctx, project)
-	if err != nil {
-		return "", err
-	}
-	var md *bigquery.DatasetMetadata
-	err = c.call(ctx, func(ctx context.Context) (err error) {
-		md, err = p.DatasetInProject(project, dataset).Metadata(ctx)
-		return err
-	})
-	if err != nil {
-		return "", classify(opReadDataset, project+"."+dataset, err)
-	}
-	return md.Location, nil
-}
-
 // Table implements [destination.Warehouse].
 func (c *Client) Table(ctx context.Context, project, dataset, table string) (info destination.Table, found bool, err error) {
 	md, err := c.metadata(ctx, project, dataset, table)

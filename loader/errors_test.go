@@ -169,9 +169,11 @@ func TestA9_ForbiddenBecauseTheNameIsTaken(t *testing.T) {
 		t.Parallel()
 		s := newServer(t)
 		g := s.store(t)
-		s.inject(forbidden) // nothing to compare with: it was about a permission after all, and is tried again
+		refusal := &googleapi.Error{Code: forbidden.status, Message: forbidden.text}
+		require.ErrorIs(t, g.compare(t.Context(), "a", 4, 0, refusal), refusal, "it was about a permission after all, and counts as that")
+		s.inject(forbidden)
 		require.NoError(t, g.Put(t.Context(), "a", []byte("mine")))
 		require.Equal(t, 2, s.count("upload"))
-		require.Equal(t, 1, s.count("attrs"))
+		require.Equal(t, 2, s.count("attrs"))
 	})
 }

@@ -76,6 +76,7 @@ func (s *service) warnOfTransfer(bucket loader.BucketLocation, dataset string) {
 	args := []any{"bucket", s.cfg.Loader.Bucket, "bucket_location", where(bucket), "dataset", s.cfg.Destination.Dataset, "dataset_location", dataset,
 		"hint", "loads cost nothing from a bucket in " + freeBuckets(dataset) + "; TIDEMARK_BUCKET can be changed when no batch is on its way (tidemark batches)"}
 	switch transferOf(bucket, dataset) {
+	case free:
 	case charged:
 		s.log.Warn("bucket and dataset are in different locations: each load is charged as data transfer, from about $0.02 per GiB (cloud.google.com/storage/pricing#network-buckets), or refused", args...)
 	case unknown:

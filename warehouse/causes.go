@@ -20,8 +20,10 @@ const (
 type cause struct {
 	op      string   // the operation; empty means any
 	reasons []string // any of these; none means whatever the reason is
-	texts   []string // the message has any of these, upper and lower case being the same; none means whatever the message is
-	class   class
+	// texts: the message, or the place that comes with it ("load_job_per_table.long"), has any of these, upper and lower case
+	// being the same; none means whatever the message is.
+	texts []string
+	class class
 	// pause is how long after the end of such a job nothing is tried again.
 	pause time.Duration
 	// hint is what an operator can do, in words that stand by themselves on a status page. It may have blanks
@@ -76,7 +78,7 @@ const hintPerimeter = "a VPC Service Controls perimeter refuses the request: wit
 var billing = []cause{
 	{texts: []string{"in the free tier", "Billing has not been enabled", "while in sandbox mode", "has billing disabled", "billing account", "not configured billing"}, hint: hintBilling},
 	{reasons: []string{"billingNotEnabled", "accountDisabled"}, hint: hintBilling},
-	{texts: []string{"free query bytes scanned"}, class: transient, pause: quotaPause,
+	{texts: []string{"free query bytes scanned", "unbilled.analysis"}, class: transient, pause: quotaPause,
 		hint: "the project's free query bytes of the month are used up: " + hintBilling},
 	{texts: []string{"limit for bytes billed"}, hint: hintFuse},
 	{reasons: []string{"bytesBilledLimitExceeded"}, hint: hintFuse},
@@ -104,7 +106,7 @@ const hintDataset = "create the dataset, or, if it exists, check that it was not
 var partitions = []cause{
 	{texts: []string{"used for partition elimination"},
 		hint: "the table requires a filter on its partition column, and a merge has none: ALTER TABLE … SET OPTIONS (require_partition_filter = FALSE)"},
-	{texts: []string{"partition modifications"}, class: transient, pause: quotaPause,
+	{texts: []string{"partition modifications", "partition_modifications_per", "load_job_per_partitioned_table"}, class: transient, pause: quotaPause,
 		hint: "today's partition modifications of the table are used up: BigQuery allows 30,000 per day and table (11,000 with ingestion-time partitions), each load counts every partition it touches, and that cannot be raised: coarser partitions, a longer TIDEMARK_PERIOD or fewer replicas use up fewer"},
 	{texts: []string{"Too many partitions produced"},
 		hint: "the batch touches more partitions of the table than the 4,000 that BigQuery allows for one job: the table's partitions are too fine for the times that events have; use a table with coarser ones (month instead of day, day instead of hour)"},
@@ -117,7 +119,7 @@ var partitions = []cause{
 var queues = []cause{
 	// A statement in a transaction is cancelled; outside of one it "could not serialize access".
 	{texts: []string{"due to concurrent update"}, class: nextAttempt, hint: hintQueue},
-	{texts: []string{"Too many DML statements outstanding", "total number of DML jobs"}, class: nextAttempt, hint: hintQueue},
+	{texts: []string{"Too many DML statements outstanding", "total number of DML jobs", "max_dml_outstanding_per_table"}, class: nextAttempt, hint: hintQueue},
 	{texts: []string{"streaming buffer"}, class: transient,
 		hint: "another program streams rows into the table, which cannot be changed for up to 90 minutes: this heals by itself once it stops; nothing but tidemark should write persons"},
 	{texts: []string{"had UPSERT streams"},
@@ -130,11 +132,11 @@ const hintQueue = "replicas that merge into one table at the same instant exclud
 
 // quotaCauses: a quota of what.
 var quotaCauses = []cause{
-	{texts: []string{"imports or query appends per table"}, class: transient, pause: quotaPause,
+	{texts: []string{"imports or query appends per table", "load_job_per_table"}, class: transient, pause: quotaPause,
 		hint: "today's load jobs of the table are used up: BigQuery allows 1,500 load jobs per table and day, failed ones included, and that cannot be raised: lengthen TIDEMARK_PERIOD or run fewer replicas"},
 	{texts: []string{"imports per project"}, class: transient, pause: quotaPause,
 		hint: "today's load jobs of the whole project are used up (100,000 per day): find what else loads in the project, or load in a project of tidemark's own"},
-	{texts: []string{"table update operations"}, class: transient,
+	{reasons: rates, texts: []string{"table update operations", "table.write"}, class: transient,
 		hint: "the table is changed too often: BigQuery allows 5 loads, copies and the like in 10 s (50 for a partitioned table); this heals by itself, and sooner with a partitioned table or fewer replicas"},
 	{texts: []string{"table dml insert operations"}, class: transient, hint: "too many INSERT statements for one table at a time; this heals by itself"},
 	{texts: []string{"in the pending state", "queued per project"}, class: transient, pause: quotaPause,
@@ -165,6 +167,9 @@ var data = []cause{
 var access = []cause{
 	{texts: []string{"fineGrained", "fine-grained", "policy tag"},
 		hint: "a column has a policy tag, and a merge reads every column: grant {account:the service account} Fine-Grained Reader (roles/datacatalog.categoryFineGrainedReader) on the tag"},
+	// What BigQuery says for want of the TRUE filter is not known word for word.
+	{texts: []string{"row access polic", "row-level access", "rowAccessPolicies"},
+		hint: "the table has row access policies, and a merge has to see every row: grant {account:the service account} one that is true for all (CREATE ROW ACCESS POLICY … FILTER USING (TRUE))"},
 	{texts: []string{"tables.setCategory"},
 		hint: "the table's columns have policy tags: grant {account:the service account} bigquery.tables.setCategory on the dataset, or leave the columns to a table that tidemark does not write"},
 	{texts: []string{"API has not been used", "has not enabled BigQuery"},

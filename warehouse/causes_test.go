@@ -99,6 +99,22 @@ func TestCauses_OnlyQuotasPause(t *testing.T) {
 	}
 }
 
+// The error of a job has a place, a name that BigQuery's programs use, and that stays when somebody rewords the message.
+func TestCauses_ThePlaceTellsAsWell(t *testing.T) {
+	for _, c := range []struct{ reason, place, source, hint string }{
+		{"quotaExceeded", "load_job_per_table.long", "pingcap-inc/tidb2dw#91", "1,500 load jobs"},
+		{"quotaExceeded", "partition_modifications_per_column_partitioned_table.long", "m-lab/etl-gardener", "30,000"},
+		{"quotaExceeded", "load_job_per_partitioned_table.long", "an anchor of the page quotas", "30,000"},
+		{"quotaExceeded", "max_dml_outstanding_per_table", "seen in a public project", "exclude each other"},
+		{"quotaExceeded", "unbilled.analysis", "xlang-ai/Spider2#5", "free query bytes"},
+		{"rateLimitExceeded", "table.write", "pingcap-inc/tidb2dw#89", "changed too often"},
+	} {
+		e := classify("load job", "job-g1", &bigquery.Error{Reason: c.reason, Message: "Reworded", Location: c.place})
+		require.Contains(t, e.Hint(), c.hint, "%s (%s)", c.place, c.source)
+		require.False(t, e.Permanent)
+	}
+}
+
 func TestCauses_JobOfAnotherAccount(t *testing.T) {
 	text := "Access Denied: Job proj:EU.tidemark_b_load-g1: Permission bigquery.jobs.get denied on job proj:EU.tidemark_b_load-g1 (or it may not exist)."
 	require.Contains(t, classify(opReadJob, "job-g1", real{code: 403, reason: "accessDenied", text: text}.err()).Hint(), "another account")

@@ -94,10 +94,11 @@ var reals = []real{
 	{0, "invalidQuery", "Unrecognized name: uid at [3:5]", "GoogleSQL's own text", permanent, "gone or was renamed"},
 
 	// Permissions.
-	{403, "accessDenied", "Access denied: Requires fineGrainedGet permission on the read columns to execute the DML statements", "troubleshoot-queries", permanent, "Fine-Grained Reader"},
+	{403, "accessDenied", "Access Denied: BigQuery BigQuery: Requires fineGrainedGet permission on the read columns to execute the DML statements", "autotraderuk/dbt-dry-run#85, troubleshoot-queries", permanent, "Fine-Grained Reader"},
 	{0, "accessDenied", tagged, "troubleshoot-queries", permanent, "Fine-Grained Reader"},
 	{403, "accessDenied", "Access Denied: BigQuery BigQuery: User does not have permission to access data protected by policy tag", "troubleshoot-queries", permanent, "Fine-Grained Reader"},
 	{403, "accessDenied", "Access Denied: Table proj:ds.events: Permission bigquery.tables.setCategory denied on table proj:ds.events (or it may not exist).", "googleapis/python-bigquery#397 names the permission", permanent, "policy tags|bigquery.tables.setCategory"},
+	{0, "accessDenied", "Access Denied: Table proj:ds.persons: User does not have full access to a table with row access policies", "no real text is known: using-row-level-security-with-features has the rule", permanent, "FILTER USING (TRUE)"},
 	{403, "accessNotConfigured", "Access Not Configured. BigQuery API has not been used in project 4 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/bigquery.googleapis.com/overview?project=4 then retry.", "googleapis/google-cloud-python#4140", permanent, "enable the BigQuery API"},
 	{403, "accessDenied", "Access Denied: Project moz-fx: The user beam-stage-sink@moz-b5f4.iam.gserviceaccount.com does not have bigquery.jobs.create permission in project moz-fx.", "mozilla/gcp-ingestion#377", permanent, "grant beam-stage-sink@moz-b5f4.iam.gserviceaccount.com bigquery.jobs.create|roles/bigquery.jobUser"},
 	{0, "accessDenied", "Access Denied: File gs://bucket/x.parquet: Access Denied: sa@proj.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object.", "GoogleCloudPlatform/data-science-on-gcp#170", permanent, "grant sa@proj.iam.gserviceaccount.com storage.objects.get"},

@@ -69,7 +69,7 @@ func classify(op, name string, err error) *Error {
 		e.Permanent = e.cause.class == permanent && !mayHeal(refused.Code)
 	case errors.As(err, &failed):
 		e.Reason, e.Message = failed.Reason, failed.Message
-		e.cause = causeOf(op, e.Reason, e.Message)
+		e.cause = causeOf(op, e.Reason, e.Message+"\n"+failed.Location)
 		e.Permanent = e.cause.class == permanent
 	default:
 		if hint, refused := credentials.Refused(err); refused {

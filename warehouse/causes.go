@@ -21,7 +21,7 @@ type cause struct {
 	op      string   // the operation; empty means any
 	reasons []string // any of these; none means whatever the reason is
 	// texts: the message, or the place that comes with it ("load_job_per_table.long"), has any of these, upper and lower case
-	// being the same; none means whatever the message is.
+	// being the same; none means whatever the message is. They are so long that a table's or column's name is hardly one.
 	texts []string
 	class class
 	// pause is how long after the end of such a job nothing is tried again.
@@ -68,7 +68,7 @@ var perimeter = []cause{
 	{reasons: []string{"policyViolation"}, hint: hintPerimeter},
 	{texts: []string{"requires that you specify an encryption key"},
 		hint: "the organization wants a customer-managed encryption key: set a default key for the project or the dataset (OPTIONS default_kms_key_name), so that what tidemark creates has it"},
-	{texts: []string{"Cloud KMS", "CryptoKey", "using KMS keys from project", "encryption settings"},
+	{texts: []string{"Cloud KMS", "using KMS keys from project", "encryption settings"},
 		hint: "the table's encryption key cannot be used: grant BigQuery's own service account (the message, or bq show --encryption_service_account, names it) roles/cloudkms.cryptoKeyEncrypterDecrypter on the key, and check that the key is enabled, allowed by the organization and in the dataset's location"},
 }
 
@@ -111,7 +111,7 @@ var partitions = []cause{
 	{texts: []string{"Too many partitions produced"},
 		hint: "the batch touches more partitions of the table than the 4,000 that BigQuery allows for one job: the table's partitions are too fine for the times that events have; use a table with coarser ones (month instead of day, day instead of hour)"},
 	// What BigQuery says when a table has reached its 10,000 partitions is not known word for word.
-	{texts: []string{"10000 partitions", "10,000 partitions", "number of partitions", "too many partitions"},
+	{texts: []string{"partitions when the job finishes", "10000 partitions", "10,000 partitions", "number of partitions", "too many partitions"},
 		hint: "a limit on partitions is reached: BigQuery allows 10,000 for a table and 4,000 for one job; delete partitions that nobody needs, or use a table with coarser ones"},
 }
 
@@ -119,7 +119,7 @@ var partitions = []cause{
 var queues = []cause{
 	// A statement in a transaction is cancelled; outside of one it "could not serialize access".
 	{texts: []string{"due to concurrent update"}, class: nextAttempt, hint: hintQueue},
-	{texts: []string{"Too many DML statements outstanding", "total number of DML jobs", "max_dml_outstanding_per_table"}, class: nextAttempt, hint: hintQueue},
+	{texts: []string{"Too many DML statements outstanding", "total number of DML jobs", "max_dml_outstanding_per_table", "too many table dml", "quota for table dml"}, class: nextAttempt, hint: hintQueue},
 	{texts: []string{"streaming buffer"}, class: transient,
 		hint: "another program streams rows into the table, which cannot be changed for up to 90 minutes: this heals by itself once it stops; nothing but tidemark should write persons"},
 	{texts: []string{"had UPSERT streams"},
@@ -128,7 +128,7 @@ var queues = []cause{
 		hint: "a key is in a merged table twice, which no merge can repair: find it (GROUP BY its key HAVING COUNT(*) > 1) and delete the older row; if nobody but tidemark writes the table, please report it"},
 }
 
-const hintQueue = "replicas that merge into one table at the same instant exclude each other, and this job runs again by itself; if it goes on for periods, lengthen TIDEMARK_PERSONS_PERIOD or run fewer replicas, and let no other program update the table"
+const hintQueue = "replicas that change one table at the same instant exclude each other, and this job runs again by itself; if it goes on for periods, lengthen TIDEMARK_PERSONS_PERIOD or run fewer replicas, and let no other program update the table"
 
 // quotaCauses: a quota of what.
 var quotaCauses = []cause{
@@ -138,12 +138,11 @@ var quotaCauses = []cause{
 		hint: "today's load jobs of the whole project are used up (100,000 per day): find what else loads in the project, or load in a project of tidemark's own"},
 	{reasons: rates, texts: []string{"table update operations", "table.write"}, class: transient,
 		hint: "the table is changed too often: BigQuery allows 5 loads, copies and the like in 10 s (50 for a partitioned table); this heals by itself, and sooner with a partitioned table or fewer replicas"},
-	{texts: []string{"table dml insert operations"}, class: transient, hint: "too many INSERT statements for one table at a time; this heals by itself"},
 	{texts: []string{"in the pending state", "queued per project"}, class: transient, pause: quotaPause,
 		hint: "too many jobs of the project wait in this region; this heals by itself when they have run: find what submits them"},
 	{texts: []string{"concurrent api requests", "too many api requests"}, class: transient, hint: hintRate},
 	{texts: []string{"too many concurrent queries"}, class: transient, hint: "too many queries of the project run at a time; this heals by itself when they end"},
-	{texts: []string{"shuffle"}, reasons: quotas, class: transient, pause: quotaPause,
+	{texts: []string{"total shuffle size"}, reasons: quotas, class: transient, pause: quotaPause,
 		hint: "the project's queries together use all the shuffle memory there is: run fewer at a time, or give the project a larger reservation"},
 	{reasons: quotas, class: transient, pause: quotaPause, hint: "a quota is used up, and the message says which; quotas of a day fill up again bit by bit"},
 	{reasons: rates, class: transient, hint: hintRate},
@@ -155,7 +154,11 @@ const hintRate = "BigQuery is asked too often; this heals by itself unless anoth
 var data = []cause{
 	{texts: []string{"Row size is larger", "row that is too large"},
 		hint: "a row is larger than BigQuery takes: lower TIDEMARK_MAX_RECORD_SIZE, which keeps such rows out of later batches; this batch has to be voided, and its records skipped, if the table cannot take the row"},
-	{texts: []string{"consumer_group"}, reasons: []string{"invalidQuery"}, // a column of the status table that it has not always had
+	{texts: []string{"generic::out_of_range", "out of range"},
+		hint: "a value is outside of what its type can hold, in BigQuery times of the years 1 to 9999: please report it, tidemark is to reject such records; the batch that has it can only be given up (tidemark batches void)"},
+	{texts: []string{"with collation"},
+		hint: "a collation is set, which clustering does not take and which makes keys that differ in case one: use a dataset and columns without (ALTER SCHEMA … SET OPTIONS (default_collate = ''), for tables made later)"},
+	{texts: []string{"Unrecognized name: consumer_group"}, reasons: []string{"invalidQuery"}, // a column of the status table that it has not always had
 		hint: "the status table was made by an older tidemark: drop it, and it is made again"},
 	{texts: []string{"Schema does not match", "changed type", "Cannot add fields", "changed mode", "target cpp_type", "Unsupported field type", "Required field"},
 		hint: "the rows do not fit the table: compare the column that the message names with the table's schema; this batch needs the table as it was, the next one uses it as it is"},
@@ -165,7 +168,7 @@ var data = []cause{
 
 // access: permissions.
 var access = []cause{
-	{texts: []string{"fineGrained", "fine-grained", "policy tag"},
+	{texts: []string{"fineGrainedGet", "fine-grained reader", "policy tag"},
 		hint: "a column has a policy tag, and a merge reads every column: grant {account:the service account} Fine-Grained Reader (roles/datacatalog.categoryFineGrainedReader) on the tag"},
 	// What BigQuery says for want of the TRUE filter is not known word for word.
 	{texts: []string{"row access polic", "row-level access", "rowAccessPolicies"},
@@ -177,7 +180,7 @@ var access = []cause{
 	{reasons: denied, texts: []string{"bigquery.jobs.create"}, hint: "grant {account:the service account} bigquery.jobs.create on the project in TIDEMARK_PROJECT (roles/bigquery.jobUser)"},
 	{reasons: denied, op: opReadJob,
 		hint: "the job was submitted by another account; run tidemark with the account that sealed the batch until its batches are committed, or grant bigquery.jobs.get (roles/bigquery.admin has it)"},
-	{reasons: denied, texts: []string{"storage.", "gs://"},
+	{reasons: denied, texts: []string{"storage.objects.", "storage.buckets.", "gs://"},
 		hint: "grant {account:the service account} storage.objects.get and storage.buckets.get on the bucket (roles/storage.objectViewer and roles/storage.legacyBucketReader): load jobs read the parts as the account that runs the job"},
 	{reasons: []string{"accessDenied"},
 		hint: "grant {account:the service account} {permission:what the message asks for} (roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser on the project have all that tidemark needs)"},
@@ -198,8 +201,8 @@ var missing = []cause{
 var reasonsAlone = []cause{
 	// "retry with a new job ID", as the list of reasons says, and storage that is not available at the moment.
 	{reasons: []string{"backendError", "internalError", "jobBackendError", "jobInternalError", "tableUnavailable"}, class: transient},
-	{reasons: []string{"timeout"}, class: transient, hint: "BigQuery did not finish in time; it is tried again"},
-	{reasons: []string{"stopped"}, texts: []string{"timed out"}, class: transient, hint: "the job did not finish in its time; it is run again"},
+	{texts: []string{"timed out"}, class: transient, hint: hintTimeout},
+	{reasons: []string{"timeout"}, class: transient, hint: hintTimeout},
 	{reasons: []string{"stopped"}, hint: "somebody cancelled the job; it is run again"},
 	{reasons: []string{"duplicate"}, hint: "the table was not empty or exists already; another program may be writing to it"},
 	{reasons: []string{"resourcesExceeded", "responseTooLarge"},
@@ -209,3 +212,5 @@ var reasonsAlone = []cause{
 	{reasons: []string{"invalidQuery"}, hint: "BigQuery refuses the statement, and the message says what it found and where"},
 	{reasons: []string{""}, hint: "BigQuery did not answer; check the network and, if it is set, TIDEMARK_BIGQUERY_ENDPOINT"},
 }
+
+const hintTimeout = "BigQuery did not finish in the time that it has; it is tried again, and if that goes on, smaller batches (a shorter TIDEMARK_PERIOD) or a reservation help"

@@ -77,6 +77,16 @@ func TestCauses_UnknownTextIsNotGuessedAt(t *testing.T) {
 	}
 }
 
+// Names that people give to datasets and tables stand in every message.
+func TestCauses_NamesDoNotMislead(t *testing.T) {
+	e := classify("query job", "job-g1", real{reason: "notFound", text: "Not found: Table proj:storage.shuffle_collation_consumer_group was not found in location EU"}.err())
+	require.Contains(t, e.Hint(), "the table is gone")
+	e = classify("query job", "job-g1", real{reason: "accessDenied", text: "Access Denied: Table proj:storage.events_fineGrained: Permission bigquery.tables.getData denied on table proj:storage.events_fineGrained (or it may not exist)."}.err())
+	require.Contains(t, e.Hint(), "bigquery.tables.getData")
+	e = classify("query job", "job-g1", real{reason: "quotaExceeded", text: "Quota exceeded: Your table proj:shuffle.cryptokey exceeded something new"}.err())
+	require.Contains(t, e.Hint(), "the message says which")
+}
+
 // BigQuery wraps the error of a statement in a script: "Query error: … at [24:9]".
 func TestCauses_WrappedTextsHaveTheSameCause(t *testing.T) {
 	for _, r := range reals {

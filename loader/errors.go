@@ -95,8 +95,8 @@ var causes = []struct {
 	{text: "prohibited by organization's policy", hint: hintPerimeter},
 	{text: "billing account", hint: hintBilling},
 	{text: "not configured billing", hint: hintBilling},
-	{text: "cloudkms", hint: hintKey},
-	{text: "cloud kms", hint: hintKey},
+	{text: `"cloudkms`, hint: hintKey}, // the beginning of several reasons
+	{text: "cloud kms key", hint: hintKey},
 	{text: "requester pays", hint: hintPays},
 	{text: deletePermission, doubtful: true, hint: hintDelete},
 }

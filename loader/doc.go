@@ -5,6 +5,6 @@
 // into the destination table.
 //
 // Every object is created once and never changed. A request whose reply was lost is sent again, finds the object there
-// (412) and compares its CRC32C and size with its own bytes: equal means done, different is [ErrConflict], because
-// names are pure functions of a random batch ID and nobody else may write them.
+// (412, or 403 for want of the permission to replace it) and compares its CRC32C and size with its own bytes: equal means
+// done, different is [ErrConflict], because names are pure functions of a random batch ID and nobody else may write them.
 package loader

@@ -7,12 +7,10 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
-	"net/http"
 	"path"
 	"time"
 
 	"cloud.google.com/go/storage"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 )
@@ -58,15 +56,28 @@ func NewGCS(ctx context.Context, cfg Config, metrics *Metrics, log *slog.Logger)
 // Close frees the client's connections.
 func (g *GCS) Close() error { return g.client.Close() }
 
-// Location returns where the bucket is, as Cloud Storage writes it ("US", "EUROPE-WEST1"). It fails, with a hint, when
-// the bucket does not exist or may not be looked at: a check for start-up. Load jobs need the same permission.
-func (g *GCS) Location(ctx context.Context) (location string, err error) {
+// BucketLocation is where a bucket keeps its objects.
+type BucketLocation struct {
+	// Name is as Cloud Storage writes it: US, EUROPE-WEST1, NAM4.
+	Name string
+	// Type is region, dual-region, multi-region or zone.
+	Type string
+	// Regions are those that somebody has chosen for a dual-region, whose name is then that of the continent; else none.
+	Regions []string
+}
+
+// Location returns where the bucket is. It fails, with a hint, when the bucket does not exist or may not be looked at: a check
+// for start-up. Load jobs need the same permission.
+func (g *GCS) Location(ctx context.Context) (location BucketLocation, err error) {
 	err = retry(ctx, g.log, request{"look at bucket", g.name, requestTimeout}, func(ctx context.Context) error {
 		attrs, err := g.bucket.Attrs(ctx)
 		if err != nil {
 			return err
 		}
-		location = attrs.Location
+		location = BucketLocation{Name: attrs.Location, Type: attrs.LocationType}
+		if attrs.CustomPlacementConfig != nil {
+			location.Regions = attrs.CustomPlacementConfig.DataLocations
+		}
 		return nil
 	})
 	return location, err
@@ -78,8 +89,8 @@ func (g *GCS) Put(ctx context.Context, name string, data []byte, meta map[string
 	timeout := requestTimeout + time.Duration(len(data))*time.Second/slowestBytesPerSecond
 	err := retry(ctx, g.log, request{"upload", name, timeout}, func(ctx context.Context) error {
 		err := g.create(ctx, name, data, crc, meta)
-		if isPrecondition(err) {
-			err = g.compare(ctx, name, len(data), crc)
+		if isTaken(err) {
+			err = g.compare(ctx, name, len(data), crc, err)
 		}
 		if err != nil {
 			g.metrics.failures.Inc()
@@ -93,7 +104,7 @@ func (g *GCS) Put(ctx context.Context, name string, data []byte, meta map[string
 	return nil
 }
 
-// create sends the object in one request that is refused with 412 if the name is taken, and with 400 if the bytes do
+// create sends the object in one request that is refused if the name is taken (isTaken), and with 400 if the bytes do
 // not arrive as they were sent. (With a chunk size, the client would copy data into a buffer of that size first.)
 func (g *GCS) create(ctx context.Context, name string, data []byte, crc uint32, meta map[string]string) error {
 	w := g.bucket.Object(name).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
@@ -107,9 +118,13 @@ func (g *GCS) create(ctx context.Context, name string, data []byte, crc uint32, 
 	return w.Close()
 }
 
-// compare decides what a taken name means. An object that vanished meanwhile makes the upload start again.
-func (g *GCS) compare(ctx context.Context, name string, size int, crc uint32) error {
+// compare decides what a taken name means. An object that vanished meanwhile makes the upload start again; if it was never
+// there, the refusal was about a permission after all.
+func (g *GCS) compare(ctx context.Context, name string, size int, crc uint32, refusal error) error {
 	attrs, err := g.bucket.Object(name).Attrs(ctx)
+	if errors.Is(err, storage.ErrObjectNotExist) && lacksDelete(refusal) {
+		return refusal
+	}
 	if err != nil {
 		return fmt.Errorf("look at the object that exists: %w", err)
 	}
@@ -168,11 +183,6 @@ func (g *GCS) List(ctx context.Context, prefix, start string) (list []Object, er
 		}
 	})
 	return list, err
-}
-
-func isPrecondition(err error) bool {
-	var api *googleapi.Error
-	return errors.As(err, &api) && api.Code == http.StatusPreconditionFailed
 }
 
 // checksum is Cloud Storage's: CRC32C (Castagnoli).

@@ -30,7 +30,7 @@ func TestGCS_PutThenGet(t *testing.T) {
 	require.Equal(t, 3, s.count("upload"), "one request each")
 	location, err := g.Location(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, "EU", location)
+	require.Equal(t, BucketLocation{Name: "EU", Type: "dual-region", Regions: []string{"EUROPE-WEST1", "EUROPE-WEST4"}}, location)
 }
 
 func TestGCS_TransientErrorsAreRepeated(t *testing.T) {
@@ -102,9 +102,8 @@ func TestGCS_OtherContentIsAConflict(t *testing.T) {
 
 func TestGCS_PermanentErrorsAreNotRepeated(t *testing.T) {
 	for name, f := range map[string]fault{
-		"forbidden":    {status: 403, reason: "forbidden"},
-		"unauthorized": {status: 401, reason: "authError"},
-		"no bucket":    {status: 404, reason: "notFound"},
+		"forbidden": {status: 403, reason: "forbidden"},
+		"no bucket": {status: 404, reason: "notFound"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -28,8 +29,9 @@ type fault struct {
 	count  int
 	status int // 0: the connection is cut
 	reason string
-	apply  bool // the request has its effect first: the reply is lost
-	hang   bool // no reply until the client gives up
+	text   string // the message; empty is the reason
+	apply  bool   // the request has its effect first: the reply is lost
+	hang   bool   // no reply until the client gives up
 }
 
 // server is the part of Cloud Storage's JSON API that the adapter uses, with faults.
@@ -96,7 +98,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.status == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	refuse(w, f.status, f.reason)
+	refuseWith(w, f.status, f.reason, cmp.Or(f.text, f.reason))
 }
 
 func (s *server) next(op string) *fault {
@@ -137,7 +139,8 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, op string) {
 	case op == "upload":
 		s.upload(w, r)
 	case op == "bucket":
-		reply(w, map[string]any{"name": testBucket, "location": "EU"})
+		reply(w, map[string]any{"name": testBucket, "location": "EU", "locationType": "dual-region",
+			"customPlacementConfig": map[string]any{"dataLocations": []string{"EUROPE-WEST1", "EUROPE-WEST4"}}})
 	case op == "list":
 		s.list(w, r)
 	case !exists:
@@ -223,10 +226,12 @@ func reply(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func refuse(w http.ResponseWriter, status int, reason string) {
+func refuse(w http.ResponseWriter, status int, reason string) { refuseWith(w, status, reason, reason) }
+
+func refuseWith(w http.ResponseWriter, status int, reason, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
-		"code": status, "message": reason, "errors": []any{map[string]any{"reason": reason, "message": reason}},
+		"code": status, "message": text, "errors": []any{map[string]any{"reason": reason, "message": text}},
 	}})
 }

@@ -29,19 +29,20 @@ func TestCommand_LinksNoEmbeddedServer(t *testing.T) {
 	require.Contains(t, deps, "tidemark/service")
 }
 
-// A stage imports batch and model and nothing else of ours; an adapter also the stages whose ports it implements; only
-// service knows everybody.
+// A stage imports batch and model and nothing else of ours; an adapter also the stages whose ports it implements, and what the
+// adapters to Google share (credentials); only service knows everybody.
 func TestPackages_ImportOnlyWhatTheyMay(t *testing.T) {
 	allowed := map[string][]string{
 		"tidemark/batch":        {},
 		"tidemark/model":        {},
+		"tidemark/credentials":  {},
 		"tidemark/operate":      {"tidemark/batch"},
 		"tidemark/consumer":     {"tidemark/batch", "tidemark/operate"},
 		"tidemark/buffer":       {"tidemark/batch", "tidemark/model"},
-		"tidemark/loader":       {"tidemark/batch", "tidemark/model"},
+		"tidemark/loader":       {"tidemark/batch", "tidemark/model", "tidemark/credentials"},
 		"tidemark/merge":        {"tidemark/batch", "tidemark/model"},
 		"tidemark/destination":  {"tidemark/batch", "tidemark/model"},
-		"tidemark/warehouse":    {"tidemark/batch", "tidemark/model", "tidemark/destination", "tidemark/merge", "tidemark/loader"},
+		"tidemark/warehouse":    {"tidemark/batch", "tidemark/model", "tidemark/credentials", "tidemark/destination", "tidemark/merge", "tidemark/loader"},
 		"tidemark/cmd/tidemark": {"tidemark/batch", "tidemark/operate", "tidemark/service"},
 	}
 	for pkg, may := range allowed {

@@ -16,6 +16,7 @@ import (
 
 	"tidemark/batch"
 	"tidemark/consumer"
+	"tidemark/loader"
 )
 
 const (
@@ -58,10 +59,10 @@ func (s *service) waitForEverything(ctx context.Context) error {
 
 // findEverything looks for all at the same time, and tells of everything that is missing.
 func (s *service) findEverything(ctx context.Context) error {
-	var location string // the bucket's
+	var bucket loader.BucketLocation
 	looks := []func(context.Context) error{
 		s.findTopics,
-		func(ctx context.Context) (err error) { location, err = s.store.Location(ctx); return err },
+		func(ctx context.Context) (err error) { bucket, err = s.store.Location(ctx); return err },
 		s.findTables,
 	}
 	errs := make([]error, len(looks))
@@ -78,10 +79,8 @@ func (s *service) findEverything(ctx context.Context) error {
 		return err
 	}
 	s.pacer.refresh(ctx)
-	if dataset := s.resolved.Load().Tables[0].Target.Location; !coLocated(location, dataset) {
-		s.log.Warn("bucket and dataset are in different locations: loads may be refused, or charged as transfer",
-			"bucket", s.cfg.Loader.Bucket, "bucket_location", location, "dataset", s.cfg.Destination.Dataset, "dataset_location", dataset)
-	}
+	s.warnOfTransfer(bucket, s.resolved.Load().Tables[0].Target.Location)
+	s.warnOfBilling(ctx)
 	return s.checkGroups(ctx)
 }
 
@@ -148,21 +147,6 @@ func (s *service) checkTopic(ctx context.Context, variable, topic string, err er
 	}
 	s.log.Error("a topic that was consumed before is not there; its stream waits for it, and the others go on", "err", missing, "hint", missing.hint)
 	return nil
-}
-
-// coLocated says whether BigQuery loads from a bucket into a dataset without a transfer between locations: the same
-// location, or a dataset in the US multi-region, or a bucket in a region of the dataset's multi-region
-// (cloud.google.com/bigquery/docs/batch-loading-data, data location considerations, 2026-08).
-func coLocated(bucket, dataset string) bool {
-	bucket, dataset = strings.ToLower(bucket), strings.ToLower(dataset)
-	switch dataset {
-	case bucket, "us":
-		return true
-	case "eu":
-		return strings.HasPrefix(bucket, "europe-")
-	default:
-		return false
-	}
 }
 
 // startError says which variable to look at and what to do.

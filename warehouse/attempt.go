@@ -61,9 +61,7 @@ func (a *attempt) failure(kind string) *Error {
 		return nil
 	}
 	e := classify(kind+" job", a.id, a.job.LastStatus().Err())
-	if e.Reason == reasonQuota {
-		e.wait = max(0, quotaPause-time.Since(a.ended()))
-	}
+	e.wait = max(0, e.cause.pause-time.Since(a.ended()))
 	return e
 }
 

@@ -1,5 +1,5 @@
 // Package warehouse is the only user of the BigQuery client library. It runs a job once per name, reads, creates and
-// drops tables, and classifies BigQuery's errors (errors.go).
+// drops tables, and classifies BigQuery's errors (errors.go) by what causes them (causes.go).
 //
 // # A job runs once
 //

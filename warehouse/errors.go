@@ -2,14 +2,13 @@ package warehouse
 
 import (
 	"errors"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/googleapi"
+
+	"tidemark/credentials"
 )
 
 // Error is a request that BigQuery refused, a job that failed, or a request without an answer.
@@ -28,14 +27,15 @@ type Error struct {
 	// Ran means that the error is that of a job which BigQuery took and which ended during the call: it counts in quotas.
 	Ran bool
 
-	wait time.Duration // before which nothing may be tried again
+	cause cause
+	wait  time.Duration // before which nothing may be tried again
 }
 
 // RetryAfter is how long BigQuery wants nothing tried again.
 func (e *Error) RetryAfter() time.Duration { return e.wait }
 
 // Expected says that the job gave way to another one, or waits behind others, and is nothing to worry about.
-func (e *Error) Expected() bool { return isConflict(e.Message) || isQueueFull(e.Message) }
+func (e *Error) Expected() bool { return e.cause.class == nextAttempt }
 
 // Error names the operation, its subject and BigQuery's reason and text.
 func (e *Error) Error() string {
@@ -49,10 +49,13 @@ func (e *Error) Error() string {
 // Unwrap returns the library's error.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Hint says what an operator can do, in words that stand by themselves on a status page. It is chosen by the reason and the
+// text together (causes.go).
+func (e *Error) Hint() string { return credentials.Fill(e.cause.hint, e.Message) }
+
 // Reasons that need more than to be compared.
 const (
 	reasonQuota    = "quotaExceeded"
-	reasonDenied   = "accessDenied"
 	reasonNotFound = "notFound"
 	reasonToken    = "credentials" // ours, there is no answer of BigQuery's
 )
@@ -65,29 +68,26 @@ func classify(op, name string, err error) *Error {
 	switch {
 	case errors.As(err, &refused):
 		e.Reason, e.Message = reasonOf(refused), refused.Message
-		e.Permanent = refused.Code < 500 && refused.Code != http.StatusTooManyRequests &&
-			refused.Code != http.StatusRequestTimeout && !isTransient(e.Reason, e.Message)
+		e.cause = causeOf(op, e.Reason, e.Message)
+		e.Permanent = e.cause.class == permanent && !mayHeal(refused.Code)
 	case errors.As(err, &failed):
 		e.Reason, e.Message = failed.Reason, failed.Message
-		e.Permanent = !isTransient(e.Reason, e.Message)
-	case isTokenRefused(err):
-		e.Reason, e.Permanent = reasonToken, true
+		e.cause = causeOf(op, e.Reason, e.Message+"\n"+failed.Location)
+		e.Permanent = e.cause.class == permanent
+	default:
+		if hint, refused := credentials.Refused(err); refused {
+			e.Reason, e.Permanent, e.cause = reasonToken, true, cause{hint: hint}
+			break
+		}
+		// Anything else never reached BigQuery or lost its answer: connection refused or reset, a deadline. These may heal.
+		e.cause = causeOf(op, "", "")
 	}
-	// Anything else never reached BigQuery or lost its answer: connection refused or reset, a deadline. These may heal.
 	return e
 }
 
-// isTokenRefused says whether no request was made because the credentials are no longer good: a deleted service account,
-// a revoked key, no right to impersonate. The auth library's error (cloud.google.com/go/auth, type Error) says itself
-// whether it may pass; so do errors of the network, which the HTTP client wraps both in.
-func isTokenRefused(err error) bool {
-	var request *url.Error
-	if errors.As(err, &request) {
-		err = request.Err
-	}
-	var answer interface{ Temporary() bool }
-	var network net.Error
-	return errors.As(err, &answer) && !errors.As(err, &network) && !answer.Temporary()
+// mayHeal says whether a status is an answer of a front end, or of a server that is not well, whatever the reason is.
+func mayHeal(code int) bool {
+	return code >= http.StatusInternalServerError || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout
 }
 
 func reasonOf(e *googleapi.Error) string {
@@ -95,98 +95,6 @@ func reasonOf(e *googleapi.Error) string {
 		return e.Errors[0].Reason
 	}
 	return ""
-}
-
-// isTransient says whether the same work may succeed under a new job ID, or the same request a little later, with nothing
-// changed by anybody. The list is BigQuery's (cloud.google.com/bigquery/docs/error-messages, 2026-08-22) and, below it,
-// texts that were seen.
-func isTransient(reason, message string) bool {
-	switch reason {
-	case "backendError", "internalError", "jobBackendError", "jobInternalError", // "retry with a new job ID"
-		"rateLimitExceeded", "jobRateLimitExceeded", // too many requests, or updates of one table, at a time
-		"tableUnavailable", // storage of the table is not available at the moment
-		"timeout",          // not finished in BigQuery's own time limit of a request
-		reasonQuota:        // a longer limit, for example load jobs per table and day; BigQuery asks for minutes
-		return true
-	case "invalidQuery":
-		return isConflict(message)
-	case "resourcesExceeded":
-		return isQueueFull(message) // with any other text the query itself is too large
-	}
-	return false
-}
-
-// isQueueFull says whether the queue of a table's UPDATE, DELETE and MERGE statements is full (m-lab/etl-gardener issue 293).
-func isQueueFull(message string) bool {
-	return strings.Contains(message, "Too many DML statements outstanding")
-}
-
-// isConflict says whether two scripts wanted to change one table at a time, and this is the one that was cancelled
-// (estuary/connectors issue 111, dlt-hub/dlt issue 2892). Outside transactions the text begins "Could not serialize access
-// to table" (confluentinc/kafka-connect-bigquery issue 279).
-func isConflict(message string) bool { return strings.Contains(message, "due to concurrent update") }
-
-// Hint says what an operator can do, in words that stand by themselves on a status page.
-func (e *Error) Hint() string {
-	switch e.Reason {
-	case reasonToken:
-		return "the process has no usable Google credentials: check the service account, workload identity or GOOGLE_APPLICATION_CREDENTIALS"
-	case reasonDenied, "forbidden", "required", "authError":
-		return hintDenied(e)
-	case reasonNotFound:
-		return hintNotFound(e)
-	case reasonQuota:
-		return "a quota is used up; BigQuery allows 1,500 load jobs per table and day, failed ones included, which cannot be raised: lengthen TIDEMARK_PERIOD or run fewer replicas, and see which quota the message names"
-	case "rateLimitExceeded", "jobRateLimitExceeded":
-		return "BigQuery is asked too often; this heals by itself unless another program writes to the same table or project"
-	case "invalid":
-		return "the load job does not fit the table: compare the column named with the table's schema; the next batch uses the table as it is then"
-	case "invalidQuery":
-		if strings.Contains(e.Message, "consumer_group") { // a column of the status table that it has not always had
-			return "the status table was made by an older tidemark: drop it, and it is made again"
-		}
-		return "BigQuery refuses the statement: compare the column or table named with the dataset"
-	case "duplicate":
-		return "the table was not empty or exists already; another program may be writing to it"
-	case "billingNotEnabled", "billingTierLimitExceeded":
-		return "enable billing for the project in TIDEMARK_PROJECT"
-	case "stopped":
-		return "somebody cancelled the job; it is run again"
-	case "resourcesExceeded":
-		return "the query needs more than BigQuery grants: smaller batches (a shorter TIDEMARK_PERIOD) or a reservation help"
-	case "":
-		return "BigQuery did not answer; check the network and, if it is set, TIDEMARK_BIGQUERY_ENDPOINT"
-	}
-	return ""
-}
-
-// hintDenied tells the places apart where a permission can be missing. "required" and "authError" are the reasons of 401.
-func hintDenied(e *Error) string {
-	switch {
-	case strings.Contains(e.Message, "storage."):
-		return "grant the service account storage.objects.get and storage.buckets.get on the bucket (roles/storage.objectViewer and roles/storage.legacyBucketReader): load jobs read the parts as the account that runs the job"
-	case strings.Contains(e.Message, "bigquery.jobs.create"):
-		return "grant the service account bigquery.jobs.create on the project in TIDEMARK_PROJECT (roles/bigquery.jobUser)"
-	case e.Op == opReadJob:
-		return "the job was submitted by another account; run tidemark with the account that sealed the batch until its batches are committed, or grant bigquery.jobs.get (roles/bigquery.admin has it)"
-	case e.Reason == reasonDenied:
-		return "grant the service account roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser on the project"
-	}
-	return "check the service account's credentials and its access to the project"
-}
-
-// hintNotFound tells apart the many things that may be missing; the text names them:
-// "Not found: Dataset my-project:my_dataset was not found in location US", "Not found: Table …", "Not found: URI gs://…".
-func hintNotFound(e *Error) string {
-	switch {
-	case strings.Contains(e.Message, "URI gs://"):
-		return "a part of the batch is gone from the bucket: check its lifecycle rules, which must keep objects for longer than the longest outage; restore the object if it can be (soft delete)"
-	case strings.Contains(e.Message, "Not found: Dataset"):
-		return "create the dataset, or, if it exists, check that it was not re-created in another location: batches sealed before look for it in the old one"
-	case strings.Contains(e.Message, "Not found: Table"):
-		return "the table is gone; it is created again when the next batch is opened, or create it by hand"
-	}
-	return "what the message names does not exist, or the service account may not see it"
 }
 
 // outcome is what is known about a submission after its reply.
@@ -207,7 +115,7 @@ func outcomeOf(err error) outcome {
 	}
 	var e *googleapi.Error
 	switch {
-	case !errors.As(err, &e), e.Code >= 500, e.Code == http.StatusRequestTimeout, e.Code == http.StatusTooManyRequests:
+	case !errors.As(err, &e), mayHeal(e.Code):
 		return unknown
 	case e.Code == http.StatusConflict:
 		return exists

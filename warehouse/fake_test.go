@@ -42,6 +42,7 @@ type bigQuery struct {
 	mu       sync.Mutex
 	datasets map[string]string // location by name
 	defaults bq.Dataset        // what else is said of each
+	physical map[string]int64  // datasets that are billed by physical bytes, with their hours of time travel
 	tables   map[string]*bq.Table
 	jobs     map[string]*bq.Job // by project, location and ID
 	looks    map[string]int     // left until a job is done
@@ -148,9 +149,12 @@ func (b *bigQuery) serve(r *http.Request, path []string) answer {
 		return b.look(path[0], r.URL.Query().Get("location"), path[2])
 	case len(path) == 3 && path[1] == "datasets" && r.Method == http.MethodGet:
 		if loc, ok := b.datasets[path[2]]; ok {
-			ds := b.defaults
-			ds.Location, ds.DatasetReference = loc, &bq.DatasetReference{ProjectId: path[0], DatasetId: path[2]}
-			return answer{200, &ds}
+			d := b.defaults
+			d.Location, d.DatasetReference = loc, &bq.DatasetReference{ProjectId: path[0], DatasetId: path[2]}
+			if hours, ok := b.physical[path[2]]; ok {
+				d.StorageBillingModel, d.MaxTimeTravelHours = "PHYSICAL", hours
+			}
+			return answer{200, &d}
 		}
 		return refusal(404, "notFound", "Not found: Dataset %s:%s", path[0], path[2])
 	case len(path) >= 4 && path[3] == "tables":

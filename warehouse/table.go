@@ -23,41 +23,6 @@ const (
 	opReadDataset = "read dataset"
 )
 
-// Location returns where a dataset is, for example EU or us-central1. Jobs on its tables run there and are found only
-// there. It never changes in the life of a dataset. A missing dataset is a permanent [*Error].
-func (c *Client) Location(ctx context.Context, project, dataset string) (string, error) {
-	md, err := c.datasetMetadata(ctx, project, dataset)
-	if err != nil {
-		return "", err
-	}
-	return md.Location, nil
-}
-
-// Dataset implements [destination.Warehouse].
-func (c *Client) Dataset(ctx context.Context, project, dataset string) (destination.Dataset, error) {
-	md, err := c.datasetMetadata(ctx, project, dataset)
-	if err != nil {
-		return destination.Dataset{}, err
-	}
-	return destination.Dataset{Collation: md.DefaultCollation, CaseInsensitive: md.IsCaseInsensitive,
-		TableLife: md.DefaultTableExpiration, PartitionLife: md.DefaultPartitionExpiration}, nil
-}
-
-func (c *Client) datasetMetadata(ctx context.Context, project, dataset string) (md *bigquery.DatasetMetadata, err error) {
-	p, err := c.project(ctx, project)
-	if err != nil {
-		return nil, err
-	}
-	err = c.call(ctx, func(ctx context.Context) (err error) {
-		md, err = p.DatasetInProject(project, dataset).Metadata(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, classify(opReadDataset, project+"."+dataset, err)
-	}
-	return md, nil
-}
-
 // Table implements [destination.Warehouse].
 func (c *Client) Table(ctx context.Context, project, dataset, table string) (info destination.Table, found bool, err error) {
 	md, err := c.metadata(ctx, project, dataset, table)

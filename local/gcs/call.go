@@ -105,10 +105,12 @@ func unescape(segment string) string {
 }
 
 // refuse answers in the form in which the JSON API reports errors.
-func refuse(w http.ResponseWriter, status int) {
+func refuse(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)
 	reason := map[int]string{
+		http.StatusBadRequest:         "invalid",
+		http.StatusUnauthorized:       "authError",
 		http.StatusForbidden:          "forbidden",
 		http.StatusNotFound:           "notFound",
 		http.StatusPreconditionFailed: "conditionNotMet",
@@ -118,5 +120,5 @@ func refuse(w http.ResponseWriter, status int) {
 		reason = "backendError"
 	}
 	// An error means that the client is gone.
-	_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"injected","errors":[{"domain":"global","reason":%q,"message":"injected"}]}}`, status, reason)
+	_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":%q,"errors":[{"domain":"global","reason":%q,"message":%q}]}}`, status, message, reason, message)
 }

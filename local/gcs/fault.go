@@ -1,6 +1,7 @@
 package gcs
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"
@@ -38,6 +39,9 @@ type Fault struct {
 	// Status answers with this HTTP status and an error in the JSON API's form;
 	// 0 means the true answer.
 	Status int
+
+	// Message is the text of that error; empty means "injected".
+	Message string
 
 	// Drop closes the connection instead of answering.
 	Drop bool
@@ -144,7 +148,7 @@ func (f *faults) wrap(next http.Handler) http.Handler {
 		if fault.Drop {
 			panic(http.ErrAbortHandler) // net/http's way to cut a connection quietly
 		}
-		refuse(w, fault.Status)
+		refuse(w, fault.Status, cmp.Or(fault.Message, "injected"))
 	})
 }
 

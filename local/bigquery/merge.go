@@ -46,11 +46,22 @@ func planMerge(sc *scope, tokens []token) (*statement, error) {
 	m := &mergePlan{target: target}
 	// FROM makes the translator expect a table, or a query in parentheses.
 	from := append([]token{{kind: tokenWord, text: "FROM", upper: "FROM"}}, tokens[i+1:on]...)
-	if m.source, err = sc.translate(from); err != nil {
+	sc.joined = conjuncts(tokens[on+1 : when])
+	m.source, err = sc.translate(from)
+	if sc.joined = nil; err != nil {
 		return nil, err
 	}
 	m.source = strings.TrimPrefix(m.source, "FROM ")
 	if m.on, err = sc.translate(tokens[on+1 : when]); err != nil {
+		return nil, err
+	}
+	var heads [][]token
+	for start := when; start < len(tokens)-1; {
+		end := section(tokens, start+1, "WHEN")
+		heads = append(heads, tokens[start+1:section(tokens, start+1, "THEN")])
+		start = end
+	}
+	if err := target.checkMerge(tokens[on+1:when], heads); err != nil {
 		return nil, err
 	}
 	for when < len(tokens)-1 {
@@ -107,6 +118,8 @@ func (c *mergeClause) parseAction(sc *scope, tokens []token, target dmlTarget) e
 		set, err := parseAssignments(sc, tokens[2:end], target)
 		c.assignments, c.action = set, "UPDATE SET "+set.sql()
 		return err
+	case tokens[0].is("INSERT") && tokens[1].is("ROW") && partitioningOf(target.table).isIngestion():
+		return notImplemented("INSERT ROW into a table that is partitioned by ingestion time")
 	case tokens[0].is("INSERT") && tokens[1].is("ROW") && end == 2 && inserts:
 		c.action = "INSERT BY NAME *"
 		return nil
@@ -138,9 +151,9 @@ func (c *mergeClause) parseInsert(sc *scope, tokens []token, target dmlTarget) e
 	if len(c.fields) != len(c.values) {
 		return invalidQuery("Inserted row has wrong column count; Has %d, expected %d", len(c.values), len(c.fields))
 	}
-	columns, values := make([]string, len(c.fields)), make([]string, len(c.fields))
+	columns, values := target.arrival(c.fields)
 	for i, field := range c.fields {
-		columns[i], values[i] = field.Name, stored(field, c.values[i])
+		columns, values = append(columns, field.Name), append(values, stored(field, c.values[i]))
 	}
 	c.action = "INSERT (" + idents(columns) + ") VALUES (" + strings.Join(values, ", ") + ")"
 	return nil
@@ -190,19 +203,27 @@ func (m *mergePlan) run(ctx context.Context, t *txn) (*outcome, error) {
 	if err := m.guard(ctx, t); err != nil {
 		return nil, err
 	}
-	counts := map[string]int64{}
-	err := t.query(ctx, m.sql()+" RETURNING merge_action", func(rows *sql.Rows) error {
-		var action string
-		err := rows.Scan(&action)
+	counts, written := map[string]int64{}, map[string]bool{}
+	p := partitioningOf(m.target.table)
+	partition := "''"
+	if p != nil {
+		partition = p.id(ident(p.column))
+	}
+	err := t.query(ctx, m.sql()+" RETURNING merge_action, "+partition, func(rows *sql.Rows) error {
+		var action, id string
+		err := rows.Scan(&action, &id)
 		counts[action]++
+		if p != nil {
+			written[id] = true
+		}
 		return err
 	})
 	if err != nil {
 		return nil, queryError(err)
 	}
-	return &outcome{dml: &bq.DmlStatistics{
+	return &outcome{written: written, dml: &bq.DmlStatistics{
 		InsertedRowCount: counts["INSERT"], UpdatedRowCount: counts["UPDATE"], DeletedRowCount: counts["DELETE"],
-	}}, nil
+	}}, m.target.catalog.checkModified(written, caseQueryPartitions)
 }
 
 // guard fails where BigQuery fails and DuckDB silently applies one of the rows

@@ -82,6 +82,9 @@ func (s *Server) runJob(ctx context.Context, j *job) {
 
 // runStarted is the RUNNING part.
 func (s *Server) runStarted(ctx context.Context, j *job, fault JobFault) error {
+	if err := s.expirePartitions(ctx); err != nil {
+		return err
+	}
 	if q, ok := j.work.(*query); ok && !q.ddl {
 		return s.runStatements(ctx, j, q, fault)
 	}

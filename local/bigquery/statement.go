@@ -35,6 +35,9 @@ type outcome struct {
 	schema *bq.TableSchema
 	result *result           // of a SELECT
 	dml    *bq.DmlStatistics // of DML
+
+	// written are the partitions of the target that have got rows.
+	written map[string]bool
 }
 
 // execute checks the statement and runs it.
@@ -211,6 +214,9 @@ func binds(statement string) func(context.Context, *txn) (*bq.TableSchema, error
 
 // queryError makes DuckDB's error one of the query.
 func queryError(err error) error {
+	if outside := rangeError(err); outside != nil {
+		return outside
+	}
 	refused := invalidQuery("%v", err)
 	refused.cause = err
 	return refused

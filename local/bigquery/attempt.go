@@ -42,11 +42,11 @@ func (s *Server) runStatements(ctx context.Context, j *job, q *query, fault JobF
 	}
 	j.setRunning(s.cfg.Now())
 	x.hold = sync.OnceValue(func() error { return s.hold(ctx, fault) })
-	if fault.Reason != "" {
+	if fault.fails() {
 		if err := x.hold(); err != nil {
 			return err
 		}
-		return injectedError(fault)
+		return s.injectedError(j, fault)
 	}
 	return x.run(ctx)
 }
@@ -67,7 +67,7 @@ func (x *execution) run(ctx context.Context) error {
 			}
 			return err
 		case x.query.transaction:
-			return invalidQuery("Transaction is aborted due to concurrent update against table %s", lost.table)
+			return lost.aborts(x.server.catalog.phrases)
 		case reruns == maxReruns && !lost.queues:
 			return invalidQuery("Could not serialize access to table %s due to concurrent update", lost.table)
 		case !lost.queues:

@@ -121,6 +121,7 @@ func planUpdate(sc *scope, tokens []token) (*statement, error) {
 	if err := target.checkFilter(tokens[end+1:]); err != nil {
 		return nil, err
 	}
+	sc.scanned.noteTarget(target)
 	set, err := parseAssignments(sc, tokens[i+1:end], target)
 	if err != nil {
 		return nil, err
@@ -177,6 +178,7 @@ func planDelete(sc *scope, tokens []token) (*statement, error) {
 	if err := target.checkFilter(tokens[i+1:]); err != nil {
 		return nil, err
 	}
+	sc.scanned.noteTarget(target)
 	return deletion(kindDelete, target, condition), nil
 }
 

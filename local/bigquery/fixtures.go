@@ -204,7 +204,10 @@ func (f recording) tables() map[string]string {
 // refuse makes the error of a case, in the words of its fixture. Values are those of
 // the names in it; what it does not name is not told.
 func (p phrases) refuse(name string, values map[string]string) *apiError {
-	words := p[name]
+	words, ok := p[name]
+	if !ok {
+		return notImplemented("the case %q, of which there is no fixture", name)
+	}
 	message := words.message
 	for key, value := range values {
 		message = strings.ReplaceAll(message, "{"+key+"}", value)
@@ -217,6 +220,11 @@ func (p phrases) refuse(name string, values map[string]string) *apiError {
 // about are the values of a table's names.
 func about(ref tableRef) map[string]string {
 	return map[string]string{"table": ref.String(), "dotted": ref.dotted(), "dataset": ref.parent().String()}
+}
+
+// deniedAbout are the values for faults, which may be about permissions.
+func deniedAbout(ref tableRef) map[string]string {
+	return with(about(ref), "permission", "bigquery.tables.getData")
 }
 
 // with adds a value to those of a table.

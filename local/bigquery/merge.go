@@ -3,6 +3,7 @@ package bigquery
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -72,6 +73,11 @@ func planMerge(sc *scope, tokens []token) (*statement, error) {
 		}
 		m.clauses = append(m.clauses, clause)
 		when = end
+	}
+	if slices.ContainsFunc(m.clauses, func(c mergeClause) bool { return c.when != "NOT MATCHED BY TARGET" }) {
+		sc.scanned.noteTarget(target)
+	} else {
+		sc.scanned.note(target.ref, target.table)
 	}
 	return &statement{kind: kindMerge, target: target.ref, mutates: true, check: m.check, run: m.run}, nil
 }

@@ -19,6 +19,7 @@ type query struct {
 	queued      tableRef   // of them, the one whose rows it changes outside of a transaction
 	transaction bool
 	ddl         bool
+	maxBytes    int64 // that it may be billed for; 0 means any number
 
 	// refusal is why the query is invalid; the job ends with it.
 	refusal error
@@ -35,7 +36,7 @@ func (s *Server) planQuery(project, location string, config *bq.JobConfiguration
 	if err := checkQueryOptions(config); err != nil {
 		return nil, err
 	}
-	q := &query{server: s, sql: config.Query, scope: scope{
+	q := &query{server: s, sql: config.Query, maxBytes: config.MaximumBytesBilled, scope: scope{
 		catalog: s.catalog,
 		project: project,
 		dataset: config.DefaultDataset,
@@ -94,12 +95,19 @@ func (q *query) plan() (*script, error) {
 		return nil, err
 	}
 	all := &script{tables: sc.tables}
-	for _, tokens := range statements(tokens) {
+	parts := statements(tokens)
+	for _, tokens := range parts {
+		var at place
+		if len(parts) > 1 {
+			at = placeOf(q.sql, tokens[0].pos)
+		}
+		sc.scanned = scanned{}
 		st, err := q.server.planStatement(&sc, tokens)
 		if err != nil {
-			return nil, err
+			return nil, at.tell(err)
 		}
-		st.text = textOf(q.sql, tokens)
+		st.text, st.at, st.scanned = textOf(q.sql, tokens), at, sc.scanned
+		st.names, st.all = wordsOf(tokens), selectsAll(tokens)
 		all.statements = append(all.statements, st)
 	}
 	if all.location = sc.location; all.location == "" {

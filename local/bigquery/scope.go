@@ -21,6 +21,7 @@ type scope struct {
 	used     int                    // of params without a name
 	now      time.Time              // CURRENT_TIMESTAMP
 	tables   map[tableRef]*bq.Table // that were found so far; may be nil
+	scanned  scanned                // by the statement that is being planned
 	joined   [][]token              // conditions of the join that the tables of a FROM clause are in
 }
 

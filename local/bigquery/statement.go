@@ -13,6 +13,7 @@ import (
 type statement struct {
 	kind   string   // as the API names statement types
 	text   string   // as written
+	at     place    // in its script
 	target tableRef // the table that it writes; zero if it writes none
 
 	// mutates tells that it may change or delete rows, which conflicts with others
@@ -21,6 +22,11 @@ type statement struct {
 
 	// ddl tells that it changes the catalog.
 	ddl bool
+
+	// What it reads: tables, names that occur, and whether there is a * for all columns.
+	scanned scanned
+	names   map[string]bool
+	all     bool
 
 	// check finds out, without effect, whether the statement is valid, and the
 	// schema of its result, if it has one.

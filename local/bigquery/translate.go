@@ -227,6 +227,7 @@ func (t *translator) tableItem(tok token) error {
 	if err := t.checkReading(ref, table); err != nil {
 		return err
 	}
+	t.scope.scanned.note(ref, table)
 	t.emit(source(ref, table, t.tokens))
 	if next := t.at(0); !next.is("AS") && !isName(next) {
 		t.emit("AS " + ident(ref.table))

@@ -31,6 +31,11 @@ type execution struct {
 // and executes, and at the end of RUNNING it commits. What others commit in between
 // it does not see.
 func (s *Server) runStatements(ctx context.Context, j *job, q *query, fault JobFault) error {
+	for _, ref := range q.dml {
+		if err := s.quota.begin(ref, s.cfg.Now()); err != nil {
+			return err
+		}
+	}
 	x := &execution{server: s, job: j, query: q, leave: func() {}}
 	if q.queued != (tableRef{}) {
 		leave, err := s.queue.enter(ctx, q.queued)

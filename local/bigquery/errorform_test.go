@@ -206,7 +206,7 @@ func TestFixtures_EmbeddedOnesAreComplete(t *testing.T) {
 			require.Contains(t, p[r.Case].message, "{"+name+"}", r.Case)
 		}
 	}
-	for _, name := range []string{caseConcurrentUpdate, caseDMLQueue, caseQueryPartitions, caseLoadPartitions, caseTablePartitions, casePartitionFilter,
+	for _, name := range []string{caseConcurrentUpdate, caseDMLQueue, caseDMLRate, caseQueryPartitions, caseLoadPartitions, caseTablePartitions, casePartitionFilter,
 		caseBytesBilled, caseLocation, caseLoadQuota, casePartitionQuota, caseIngestionQuota, caseAccessDenied, caseNoTable, caseNoDataset, caseRowTooLarge,
 		caseTimeRange, caseCollation, caseTimeout} {
 		require.Contains(t, p, name)

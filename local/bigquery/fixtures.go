@@ -26,6 +26,7 @@ var embedded embed.FS
 const (
 	caseConcurrentUpdate = "concurrent_update"
 	caseDMLQueue         = "dml_queue_full"
+	caseDMLRate          = "dml_rate"
 	caseQueryPartitions  = "too_many_partitions_query"
 	caseLoadPartitions   = "too_many_partitions_load"
 	caseTablePartitions  = "too_many_partitions_table"

@@ -1,7 +1,7 @@
 package bigquery
 
 // Limits are BigQuery's limits of tables and jobs. Zero stands for BigQuery's own
-// number; tests set smaller ones, lest they need 10,000 days of data.
+// number, but for DMLPerTenSeconds; tests set smaller ones, lest they need 10,000 days of data.
 type Limits struct {
 	// PartitionsPerJob is how many partitions, in the table's own unit, a load job or
 	// a statement may modify: 4,000.
@@ -17,6 +17,11 @@ type Limits struct {
 
 	// IngestionModifications is the same for tables partitioned by ingestion time: 11,000.
 	IngestionModifications int
+
+	// DMLPerTenSeconds is how many DML statements may begin on a table within ten
+	// seconds. BigQuery's number is 25; here zero is any number, because what tests
+	// compress into seconds takes hours in production.
+	DMLPerTenSeconds int
 
 	// RowBytes is how large a row of a load job may be: 100 MB.
 	RowBytes int64

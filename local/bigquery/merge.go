@@ -56,13 +56,7 @@ func planMerge(sc *scope, tokens []token) (*statement, error) {
 	if m.on, err = sc.translate(tokens[on+1 : when]); err != nil {
 		return nil, err
 	}
-	var heads [][]token
-	for start := when; start < len(tokens)-1; {
-		end := section(tokens, start+1, "WHEN")
-		heads = append(heads, tokens[start+1:section(tokens, start+1, "THEN")])
-		start = end
-	}
-	if err := target.checkMerge(tokens[on+1:when], heads); err != nil {
+	if err := target.checkMerge(tokens[on+1:when], whenHeads(tokens, when)); err != nil {
 		return nil, err
 	}
 	for when < len(tokens)-1 {
@@ -74,12 +68,27 @@ func planMerge(sc *scope, tokens []token) (*statement, error) {
 		m.clauses = append(m.clauses, clause)
 		when = end
 	}
-	if slices.ContainsFunc(m.clauses, func(c mergeClause) bool { return c.when != "NOT MATCHED BY TARGET" }) {
-		sc.scanned.noteTarget(target)
-	} else {
-		sc.scanned.note(target.ref, target.table)
-	}
+	m.noteScanned(sc)
 	return &statement{kind: kindMerge, target: target.ref, mutates: true, check: m.check, run: m.run}, nil
+}
+
+// whenHeads are the clauses from position i on, each from after WHEN to before THEN.
+func whenHeads(tokens []token, i int) [][]token {
+	var heads [][]token
+	for i < len(tokens)-1 {
+		heads = append(heads, tokens[i+1:section(tokens, i+1, "THEN")])
+		i = section(tokens, i+1, "WHEN")
+	}
+	return heads
+}
+
+// noteScanned notes what of the target is read: all of it if rows may be changed.
+func (m *mergePlan) noteScanned(sc *scope) {
+	if slices.ContainsFunc(m.clauses, func(c mergeClause) bool { return c.when != "NOT MATCHED BY TARGET" }) {
+		sc.scanned.noteTarget(m.target)
+	} else {
+		sc.scanned.note(m.target.ref, m.target.table)
+	}
 }
 
 // parseMergeClause reads what follows WHEN.

@@ -19,7 +19,8 @@ type query struct {
 	queued      tableRef   // of them, the one whose rows it changes outside of a transaction
 	transaction bool
 	ddl         bool
-	maxBytes    int64 // that it may be billed for; 0 means any number
+	dml         []tableRef // of each DML statement, the table
+	maxBytes    int64      // that it may be billed for; 0 means any number
 
 	// refusal is why the query is invalid; the job ends with it.
 	refusal error
@@ -58,6 +59,9 @@ func (s *Server) planQuery(project, location string, config *bq.JobConfiguration
 	q.region, q.targets, q.transaction = plan.location, plan.targets(), plan.transaction
 	for _, st := range plan.statements {
 		q.ddl = q.ddl || st.ddl
+		if st.target != (tableRef{}) && !st.ddl {
+			q.dml = append(q.dml, st.target)
+		}
 		if st.mutates && !plan.transaction {
 			q.queued = st.target
 		}

@@ -21,6 +21,7 @@ type quota struct {
 	mu       sync.Mutex
 	used     map[tableRef][]time.Time    // ascending
 	modified map[tableRef][]modification // ascending
+	dml      map[tableRef][]time.Time    // statements that have begun, ascending
 }
 
 // modification is how many partitions a load job has modified.
@@ -30,7 +31,7 @@ type modification struct {
 }
 
 func newQuota(p phrases, limit int, limits Limits) *quota {
-	return &quota{phrases: p, limit: limit, limits: limits, used: map[tableRef][]time.Time{}, modified: map[tableRef][]modification{}}
+	return &quota{phrases: p, limit: limit, limits: limits, used: map[tableRef][]time.Time{}, modified: map[tableRef][]modification{}, dml: map[tableRef][]time.Time{}}
 }
 
 // admit counts a job accepted now, and tells whether it is within the limit.
@@ -70,5 +71,28 @@ func (q *quota) modify(table tableRef, p *partitioning, m modification) error {
 		return q.phrases.refuse(refusal, about(table))
 	}
 	q.modified[table] = append(recent, m)
+	return nil
+}
+
+// dmlWindow is that of the rate of DML statements
+// (docs.cloud.google.com/bigquery/quotas#data-manipulation-language-statements).
+const dmlWindow = 10 * time.Second
+
+// begin counts a DML statement of a table, or refuses.
+func (q *quota) begin(table tableRef, now time.Time) error {
+	if q.limits.DMLPerTenSeconds == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	recent := q.dml[table]
+	for len(recent) > 0 && !recent[0].After(now.Add(-dmlWindow)) {
+		recent = recent[1:]
+	}
+	q.dml[table] = recent
+	if len(recent) >= q.limits.DMLPerTenSeconds {
+		return q.phrases.refuse(caseDMLRate, about(table))
+	}
+	q.dml[table] = append(recent, now)
 	return nil
 }

@@ -109,22 +109,6 @@ func stored(field *bq.TableFieldSchema, value string) string {
 	return inTimeRange(field, value)
 }
 
-// inheritExpirations gives a new table what the dataset has by default. An explicit
-// value takes precedence, and a table that gets a default expiration of partitions
-// gets none of its own
-// (docs.cloud.google.com/bigquery/docs/reference/rest/v2/datasets,
-// "defaultPartitionExpirationMs"; /docs/updating-datasets#partition-expiration).
-func inheritExpirations(table *bq.Table, dataset *bq.Dataset) {
-	partitions := dataset.DefaultPartitionExpirationMs
-	if p := table.TimePartitioning; p != nil && p.ExpirationMs == 0 {
-		p.ExpirationMs = partitions
-	}
-	ignored := table.TimePartitioning != nil && partitions > 0
-	if table.ExpirationTime == 0 && dataset.DefaultTableExpirationMs > 0 && !ignored {
-		table.ExpirationTime = table.CreationTime + dataset.DefaultTableExpirationMs
-	}
-}
-
 // checkTable refuses what is not covered, and normalizes the schema.
 func (s *Server) checkTable(table *bq.Table) error {
 	if table.View != nil || table.MaterializedView != nil || table.ExternalDataConfiguration != nil ||

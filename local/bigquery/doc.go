@@ -83,11 +83,12 @@
 //
 // Statements that read a table with a collation, SELECT * beside _PARTITIONTIME, changing
 // a dataset's case-insensitivity or a column's collation, uploads in jobs.insert,
-// streaming inserts, the Storage Read and Write APIs, copy and extract jobs, sessions, legacy SQL, query destinations, views, routines, models,
-// INFORMATION_SCHEMA, wildcard tables, partition decorators, time travel, temporary
-// tables, DECLARE and the rest of the procedural language, system variables, UPDATE …
-// FROM, STRUCT, BIGNUMERIC, GEOGRAPHY, INTERVAL, RANGE, functions not listed in this
-// package, and creation, schema changes or WRITE_TRUNCATE by load jobs.
+// streaming inserts, the Storage Read and Write APIs, copy and extract jobs, sessions,
+// legacy SQL, query destinations, views, routines, models, INFORMATION_SCHEMA, wildcard
+// tables, partition decorators, time travel, temporary tables, DECLARE and the rest of
+// the procedural language, system variables, UPDATE … FROM, STRUCT, BIGNUMERIC,
+// GEOGRAPHY, INTERVAL, RANGE, functions not listed in this package, and creation, schema
+// changes or WRITE_TRUNCATE by load jobs.
 //
 // # Not covered, and not noticed
 //

@@ -32,7 +32,9 @@ const (
 	chaosPause  = 700 * time.Millisecond // on average, from the first progress to the next incident
 	freezeFor   = 6 * time.Second        // longer than the session timeout under chaos
 	freezeShare = 0.1
-	stopShare   = 0.2
+	// chaosSession is the session timeout under chaos, which the embedded Kafka is told to take.
+	chaosSession = 2 * time.Second
+	stopShare    = 0.2
 	// noProgress is how long an incident waits for something to be committed since the last one. A group that is hit
 	// again before it has recovered only shows that it recovers no faster than its timeouts.
 	noProgress = 15 * time.Second
@@ -40,7 +42,7 @@ const (
 
 // chaosEnv shortens the group's timeouts, so that a kill costs seconds.
 func chaosEnv() map[string]string {
-	return map[string]string{"TIDEMARK_SESSION_TIMEOUT": "2s", "TIDEMARK_REBALANCE_TIMEOUT": "4s"}
+	return map[string]string{"TIDEMARK_SESSION_TIMEOUT": chaosSession.String(), "TIDEMARK_REBALANCE_TIMEOUT": "4s"}
 }
 
 func (c *chaos) run(ctx context.Context) error {

@@ -43,7 +43,11 @@ func run(ctx context.Context, opts options, out *console) (err error) {
 	// What was produced by the time of Ctrl-C is still exported and shown.
 	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	if d.stack, err = stack.Start(whole, stack.Config{Partitions: int32(opts.partitions), Dir: opts.data, JSON: opts.json}); err != nil {
+	cfg := stack.Config{Partitions: int32(opts.partitions), Dir: opts.data, JSON: opts.json}
+	if opts.chaos {
+		cfg.MinSessionTimeout = chaosSession
+	}
+	if d.stack, err = stack.Start(whole, cfg); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.stack.Close()) }()

@@ -3,6 +3,7 @@ package bigquery
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -30,6 +31,11 @@ type execution struct {
 // and executes, and at the end of RUNNING it commits. What others commit in between
 // it does not see.
 func (s *Server) runStatements(ctx context.Context, j *job, q *query, fault JobFault) error {
+	for _, ref := range q.dml {
+		if err := s.quota.begin(ref, s.cfg.Now()); err != nil {
+			return err
+		}
+	}
 	x := &execution{server: s, job: j, query: q, leave: func() {}}
 	if q.queued != (tableRef{}) {
 		leave, err := s.queue.enter(ctx, q.queued)
@@ -41,11 +47,11 @@ func (s *Server) runStatements(ctx context.Context, j *job, q *query, fault JobF
 	}
 	j.setRunning(s.cfg.Now())
 	x.hold = sync.OnceValue(func() error { return s.hold(ctx, fault) })
-	if fault.Reason != "" {
+	if fault.fails() {
 		if err := x.hold(); err != nil {
 			return err
 		}
-		return injectedError(fault)
+		return s.injectedError(j, fault)
 	}
 	return x.run(ctx)
 }
@@ -66,7 +72,7 @@ func (x *execution) run(ctx context.Context) error {
 			}
 			return err
 		case x.query.transaction:
-			return invalidQuery("Transaction is aborted due to concurrent update against table %s", lost.table)
+			return lost.aborts(x.server.catalog.phrases)
 		case reruns == maxReruns && !lost.queues:
 			return invalidQuery("Could not serialize access to table %s due to concurrent update", lost.table)
 		case !lost.queues:
@@ -88,7 +94,8 @@ func (x *execution) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a := &attempt{server: s, plan: plan, snapshot: s.conflicts.snapshot(plan.targets(), plan.transaction)}
+	a := &attempt{server: s, plan: plan, snapshot: s.conflicts.snapshot(plan.targets(), plan.transaction),
+		written: map[tableRef]map[string]bool{}, shrunk: map[tableRef]bool{}}
 	defer a.end(false)
 	release := func() {}
 	defer func() { release() }() // after the commit
@@ -104,10 +111,11 @@ func (x *execution) attempt(ctx context.Context) error {
 		t.onCommit(x.leave)
 		t.onCommit(func() { a.end(!plan.discarded()) })
 		locked, err := a.confirm(ctx)
-		if err == nil {
-			release = locked
+		if err != nil {
+			return nil, err
 		}
-		return res, err
+		release = locked
+		return res, a.confirmPartitions(ctx, t)
 	})
 }
 
@@ -117,6 +125,9 @@ type attempt struct {
 	server *Server
 	plan   *script
 	taken  bool // the snapshot, for good
+
+	written map[tableRef]map[string]bool // partitions that have got rows
+	shrunk  map[tableRef]bool            // tables that have lost rows
 }
 
 // statement runs a statement. Its lock is only against others that execute just
@@ -143,10 +154,42 @@ func (a *attempt) statement(ctx context.Context, t *txn, st *statement) (*outcom
 		return nil, a.lost(st.target)
 	case err != nil:
 		return nil, err
-	case o.changed() > 0:
+	}
+	a.note(st.target, o)
+	if o.changed() > 0 {
 		return o, a.claim(st.target)
 	}
 	return o, nil
+}
+
+// note keeps what a statement did to the partitions of its target.
+func (a *attempt) note(ref tableRef, o *outcome) {
+	if len(o.written) > 0 && a.written[ref] == nil {
+		a.written[ref] = map[string]bool{}
+	}
+	maps.Copy(a.written[ref], o.written)
+	if o.changed() > 0 {
+		a.shrunk[ref] = true
+	}
+}
+
+// confirmPartitions refuses what would give a table too many partitions; the tables'
+// locks are held, so that nobody else adds any.
+func (a *attempt) confirmPartitions(ctx context.Context, t *txn) error {
+	if a.plan.discarded() {
+		return nil
+	}
+	s := a.server
+	for ref, written := range a.written {
+		if err := s.checkTotal(ctx, ref, partitioningOf(a.plan.tables[ref]), written); err != nil {
+			return err
+		}
+		t.onCommit(func() { s.partitions.add(ref, written) })
+	}
+	for ref := range a.shrunk {
+		t.onCommit(func() { s.partitions.changed(ref) })
+	}
+	return nil
 }
 
 // look takes the snapshot. A transaction has one for all of its statements, those

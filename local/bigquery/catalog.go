@@ -18,7 +18,9 @@ import (
 // catalog is what datasets and tables there are: in memory, backed by the store.
 // Records are replaced, never changed, so that readers need no lock to use them.
 type catalog struct {
-	now func() time.Time
+	now     func() time.Time
+	phrases phrases
+	limits  Limits
 
 	// revision numbers the records ever written.
 	revision atomic.Int64
@@ -32,8 +34,8 @@ type catalog struct {
 	tables   map[tableRef]*bq.Table
 }
 
-func newCatalog(now func() time.Time) *catalog {
-	return &catalog{now: now, datasets: map[datasetRef]*bq.Dataset{}, tables: map[tableRef]*bq.Table{}}
+func newCatalog(cfg Config, p phrases) *catalog {
+	return &catalog{now: cfg.Now, phrases: p, limits: cfg.Limits, datasets: map[datasetRef]*bq.Dataset{}, tables: map[tableRef]*bq.Table{}}
 }
 
 const (
@@ -80,7 +82,16 @@ func (c *catalog) dataset(ref datasetRef) (*bq.Dataset, error) {
 	if d := c.datasets[ref]; d != nil {
 		return d, nil
 	}
-	return nil, notFound("Dataset %s", ref)
+	return nil, c.noDataset(ref)
+}
+
+func (c *catalog) noDataset(ref datasetRef) error {
+	return c.phrases.refuse(caseNoDataset, map[string]string{"dataset": ref.String()})
+}
+
+// elsewhere is what a job in another location is told.
+func (c *catalog) elsewhere(ref datasetRef, location string) error {
+	return c.phrases.refuse(caseLocation, map[string]string{"dataset": ref.String(), "location": location})
 }
 
 // table finds a table that has not expired. Names are case-sensitive.
@@ -88,17 +99,30 @@ func (c *catalog) table(ref tableRef) (*bq.Table, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.datasets[ref.parent()] == nil {
-		return nil, notFound("Dataset %s", ref.parent())
+		return nil, c.noDataset(ref.parent())
 	}
 	if t := c.tables[ref]; t != nil && !c.expired(t) {
 		return t, nil
 	}
-	return nil, notFound("Table %s", ref)
+	return nil, c.phrases.refuse(caseNoTable, about(ref))
 }
 
 // expired tells whether the table is only waiting to be swept away.
 func (c *catalog) expired(t *bq.Table) bool {
 	return t.ExpirationTime != 0 && t.ExpirationTime <= c.now().UnixMilli()
+}
+
+// expiring lists the tables whose partitions expire.
+func (c *catalog) expiring() []*bq.Table {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var list []*bq.Table
+	for _, t := range c.tables {
+		if p := t.TimePartitioning; p != nil && p.ExpirationMs > 0 && !c.expired(t) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // datasetsOf lists a project's datasets by name.

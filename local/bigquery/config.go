@@ -2,6 +2,8 @@ package bigquery
 
 import (
 	"time"
+
+	bq "google.golang.org/api/bigquery/v2"
 )
 
 // Config describes a server. The zero value keeps everything in memory on a free
@@ -38,6 +40,22 @@ type Config struct {
 	// 0 means BigQuery's own limit.
 	LoadsPerTable int
 
+	// Limits are the other limits; the zero value means BigQuery's own.
+	Limits Limits
+
+	// ExpiredPartitions is for how long a partition that has expired counts as one of
+	// the table's, although its rows are gone; 0 means 14 days, see expiredPartitions.
+	ExpiredPartitions time.Duration
+
+	// Dataset is what CreateDataset gives a new dataset beside its location: default
+	// expirations and collation, case-insensitivity, billing, hours of time travel; nil
+	// means nothing. datasets.insert and datasets.patch take the same properties.
+	Dataset *bq.Dataset
+
+	// Fixtures is a directory or file of BigQuery's own words, which replace those of
+	// the directory fixtures beside this package, where their form is described.
+	Fixtures string
+
 	// MemoryLimit bounds DuckDB's memory, as "2GB"; beyond it DuckDB spills to
 	// disk. Empty means 2GB.
 	MemoryLimit string
@@ -54,6 +72,12 @@ const (
 	// included (docs.cloud.google.com/bigquery/quotas#load_jobs, 2026-08-22).
 	loadsPerTable = 1500
 
+	// expiredPartitions is as long as time travel and fail-safe keep a partition, until
+	// the end of which it was seen to count
+	// (github.com/mozilla/probe-scraper/pull/840, 2024-11; the documentation says
+	// "several days", docs/managing-partitioned-tables#partition-expiration).
+	expiredPartitions = 14 * 24 * time.Hour
+
 	// defaultMemoryLimit leaves a small machine room for the rest of the process.
 	defaultMemoryLimit = "2GB"
 )
@@ -68,6 +92,10 @@ func (c Config) withDefaults() Config {
 	}
 	if c.LoadsPerTable == 0 {
 		c.LoadsPerTable = loadsPerTable
+	}
+	c.Limits = c.Limits.withDefaults()
+	if c.ExpiredPartitions == 0 {
+		c.ExpiredPartitions = expiredPartitions
 	}
 	if c.MemoryLimit == "" {
 		c.MemoryLimit = defaultMemoryLimit

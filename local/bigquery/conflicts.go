@@ -3,6 +3,8 @@ package bigquery
 import (
 	"fmt"
 	"sync"
+
+	"github.com/google/uuid"
 )
 
 // conflicts knows whose changes of rows are in progress, by the table, as BigQuery
@@ -125,6 +127,7 @@ func (s *snapshot) end(committed bool) {
 // table since.
 type conflict struct {
 	table  tableRef
+	at     place           // of the statement that has found out
 	ended  <-chan struct{} // of the other one; nil if it has ended
 	queues bool            // the other one is a transaction, which statements wait for
 }
@@ -134,6 +137,12 @@ func conflictWith(ref tableRef, by *snapshot) *conflict {
 		return &conflict{table: ref}
 	}
 	return &conflict{table: ref, ended: by.ended, queues: by.transaction}
+}
+
+// aborts is what becomes of a transaction.
+func (c *conflict) aborts(p phrases) error {
+	values := with(about(c.table), "transaction", uuid.NewString())
+	return p.refuse(caseConcurrentUpdate, with(with(values, "line", c.at.line), "column", c.at.column))
 }
 
 func (c *conflict) Error() string {

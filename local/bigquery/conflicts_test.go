@@ -143,6 +143,22 @@ func TestUpdate_QueueOfATableIsLimited(t *testing.T) {
 	require.Zero(t, f.server.queue.tables[tableRef{testProject, testDataset, "persons"}].running)
 }
 
+// A7: the same page: 25 DML statements of a table within ten seconds, INSERT included.
+func TestA7_RateOfDMLIsLimited(t *testing.T) {
+	clock := newClock()
+	f := start(t, func(c *Config) { c.Now, c.Limits.DMLPerTenSeconds = clock.now, 3 })
+	f.createPersons()
+	f.exec("CREATE TABLE analytics.other (id STRING)")
+	clock.advance(dmlWindow)
+	f.exec("INSERT INTO analytics.persons (id) VALUES ('x')")
+	f.exec("BEGIN TRANSACTION; " + increment + "; " + increment + "; COMMIT TRANSACTION")
+	requireJobReason(t, f.await("fourth", increment, nil), "rateLimitExceeded") // the client's own wait would ask for ever
+	f.exec("INSERT INTO analytics.other VALUES ('x')")
+	f.exec("SELECT * FROM analytics.persons")
+	clock.advance(dmlWindow)
+	f.exec(increment)
+}
+
 // awaitQueued waits until that many statements are queued for the table persons.
 func (f *fixture) awaitQueued(n int) {
 	f.t.Helper()

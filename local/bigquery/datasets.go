@@ -16,7 +16,7 @@ func (s *Server) datasetsInsert(ctx context.Context, r *request) (any, error) {
 	if d.DatasetReference == nil {
 		return nil, invalid("Required parameter is missing: datasetReference")
 	}
-	return s.insertDataset(ctx, datasetRef{r.project, d.DatasetReference.DatasetId}, &d)
+	return s.insertDataset(ctx, s.catalog.canonicalDataset(datasetRef{r.project, d.DatasetReference.DatasetId}), &d)
 }
 
 // insertDataset creates the dataset and the DuckDB schema of its tables.
@@ -28,6 +28,9 @@ func (s *Server) insertDataset(ctx context.Context, ref datasetRef, d *bq.Datase
 	defer s.catalog.write.Unlock()
 	if _, err := s.catalog.dataset(ref); err == nil {
 		return nil, newError("duplicate", "Already Exists: Dataset %s", ref)
+	}
+	if err := checkDataset(d); err != nil {
+		return nil, err
 	}
 	d.Kind, d.Id = "bigquery#dataset", ref.String()
 	d.DatasetReference = &bq.DatasetReference{ProjectId: ref.project, DatasetId: ref.dataset}
@@ -43,7 +46,7 @@ func (s *Server) insertDataset(ctx context.Context, ref datasetRef, d *bq.Datase
 }
 
 func (s *Server) datasetsGet(_ context.Context, r *request) (any, error) {
-	return s.catalog.dataset(r.datasetRef())
+	return s.catalog.dataset(s.catalog.canonicalDataset(r.datasetRef()))
 }
 
 func (s *Server) datasetsList(_ context.Context, r *request) (any, error) {
@@ -62,11 +65,13 @@ func (s *Server) datasetsList(_ context.Context, r *request) (any, error) {
 	return list, nil
 }
 
-// datasetsPatch changes what is only kept: names, labels, access, default expiration.
+// datasetsPatch changes what is only kept, and what tables that are created from now on
+// get.
 func (s *Server) datasetsPatch(ctx context.Context, r *request) (any, error) {
 	s.catalog.write.Lock()
 	defer s.catalog.write.Unlock()
-	old, err := s.catalog.dataset(r.datasetRef())
+	ref := s.catalog.canonicalDataset(r.datasetRef())
+	old, err := s.catalog.dataset(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +82,21 @@ func (s *Server) datasetsPatch(ctx context.Context, r *request) (any, error) {
 	if err := mergePatch(old, r.body, patched); err != nil {
 		return nil, err
 	}
+	if err := checkDataset(patched); err != nil {
+		return nil, err
+	}
+	if patched.IsCaseInsensitive != old.IsCaseInsensitive {
+		return nil, notImplemented("changing whether a dataset is case-insensitive")
+	}
 	patched.Location, patched.DatasetReference, patched.CreationTime = old.Location, old.DatasetReference, old.CreationTime
 	err = s.store.transact(ctx, func(t *txn) error {
-		return s.catalog.putDataset(ctx, t, r.datasetRef(), patched)
+		return s.catalog.putDataset(ctx, t, ref, patched)
 	})
 	return patched, err
 }
 
 func (s *Server) datasetsDelete(ctx context.Context, r *request) (any, error) {
-	ref := r.datasetRef()
+	ref := s.catalog.canonicalDataset(r.datasetRef())
 	release, err := s.lockIdle(ctx, s.tableRefs(ref))
 	if err != nil {
 		return nil, err
@@ -105,6 +116,7 @@ func (s *Server) datasetsDelete(ctx context.Context, r *request) (any, error) {
 			if err := s.catalog.putTable(ctx, t, table, nil); err != nil {
 				return err
 			}
+			t.onCommit(func() { s.partitions.forget(table) })
 		}
 		if _, err := t.exec(ctx, "DROP SCHEMA "+ref.schema()+" CASCADE"); err != nil {
 			return err

@@ -6,7 +6,7 @@ import (
 	bq "google.golang.org/api/bigquery/v2"
 )
 
-// planDDL plans CREATE TABLE, DROP TABLE and ALTER TABLE … ADD COLUMN
+// planDDL plans CREATE TABLE, DROP TABLE and ALTER TABLE … ADD COLUMN or SET OPTIONS
 // (docs.cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language).
 func (s *Server) planDDL(sc *scope, tokens []token) (*statement, error) {
 	p := &parser{sc: sc, tokens: tokens, i: 1}
@@ -81,8 +81,15 @@ func (s *Server) createAs(ctx context.Context, t *txn, ref tableRef, table *bq.T
 	if err := s.createTable(ctx, t, ref, table); err != nil || query == "" {
 		return err
 	}
-	_, err := t.exec(ctx, insertSQL(ref, table.Schema.Fields, query))
+	target := dmlTarget{ref: ref, table: table, catalog: s.catalog, now: s.cfg.Now()}
+	written, err := target.partitions(ctx, t, target.inserted(table.Schema.Fields, query))
 	if err != nil {
+		return err
+	}
+	if limit := s.cfg.Limits.PartitionsPerTable; len(written) > limit {
+		return s.catalog.phrases.refuse(caseTablePartitions, with(with(about(ref), "limit", limit), "partitions", len(written)))
+	}
+	if _, err := t.exec(ctx, insertSQL(target, table.Schema.Fields, query)); err != nil {
 		return queryError(err)
 	}
 	return nil
@@ -113,7 +120,29 @@ func (s *Server) planDrop(p *parser) (*statement, error) {
 	}}, nil
 }
 
-// planAlter plans ALTER TABLE path ADD COLUMN [IF NOT EXISTS] column, ….
+// planSetOptions plans ALTER TABLE path SET OPTIONS (name = value, …).
+func (s *Server) planSetOptions(p *parser, ref tableRef) (*statement, error) {
+	end := closing(p.tokens, p.i)
+	if !p.peek().is("(") || p.tokens[end+1].kind != tokenEnd {
+		return nil, p.unexpected()
+	}
+	options := p.tokens[p.i+1 : end]
+	return &statement{kind: kindAlter, target: ref, ddl: true, check: noCheck, run: func(ctx context.Context, t *txn) (*outcome, error) {
+		s.catalog.write.Lock()
+		defer s.catalog.write.Unlock()
+		old, err := s.catalog.table(ref)
+		if err != nil {
+			return nil, err
+		}
+		patched := *old
+		if err := tableOptions(options, &patched); err != nil {
+			return nil, err
+		}
+		return &outcome{}, s.alterTable(ctx, t, ref, old, &patched)
+	}}, nil
+}
+
+// planAlter plans ALTER TABLE path ADD COLUMN [IF NOT EXISTS] column, … and SET OPTIONS.
 func (s *Server) planAlter(p *parser) (*statement, error) {
 	ref, err := p.tableName()
 	if err != nil {
@@ -122,6 +151,9 @@ func (s *Server) planAlter(p *parser) (*statement, error) {
 	type addition struct {
 		field     *bq.TableFieldSchema
 		unlessHas bool
+	}
+	if p.accept("SET", "OPTIONS") {
+		return s.planSetOptions(p, ref)
 	}
 	var additions []addition
 	for _, item := range splitList(p.tokens[p.i : len(p.tokens)-1]) {

@@ -124,44 +124,6 @@ func parseColumn(tokens []token) (*bq.TableFieldSchema, error) {
 	return field, normalizeField(field)
 }
 
-// partitioning reads DATE(column), TIMESTAMP_TRUNC(column, DAY) or a column.
-func (p *parser) partitioning(table *bq.Table) error {
-	wrapped := p.accept("DATE", "(")
-	truncated := !wrapped && p.accept("TIMESTAMP_TRUNC", "(")
-	if !isName(p.peek()) {
-		return p.unexpected()
-	}
-	table.TimePartitioning = &bq.TimePartitioning{Type: "DAY", Field: p.peek().text}
-	p.i++
-	if wrapped && !p.accept(")") || truncated && !p.accept(",", "DAY", ")") {
-		return notImplemented("partitioning other than by the day of a column")
-	}
-	return nil
-}
-
-// tableOptions reads name = value, …
-func tableOptions(tokens []token, table *bq.Table) error {
-	for _, item := range splitList(tokens) {
-		p := &parser{tokens: append(append([]token(nil), item...), token{kind: tokenEnd})}
-		switch {
-		case p.accept("DESCRIPTION", "=") && p.peek().kind == tokenString:
-			table.Description = p.peek().text
-			p.i++
-		case p.accept("EXPIRATION_TIMESTAMP", "=", "TIMESTAMP") && p.peek().kind == tokenString:
-			expiration, err := parseTimestamp(p.peek().text)
-			if err != nil {
-				return err
-			}
-			table.ExpirationTime = expiration.UnixMilli()
-			p.i++
-		}
-		if p.i == 0 || p.peek().kind != tokenEnd {
-			return notImplemented("the table option %s", p.tokens[0].text)
-		}
-	}
-	return nil
-}
-
 func parseTimestamp(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999Z07:00", "2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999 UTC", "2006-01-02 15:04:05.999999", "2006-01-02"} {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -3,15 +3,18 @@ package bigquery
 import (
 	"context"
 	"strings"
+	"time"
 
 	bq "google.golang.org/api/bigquery/v2"
 )
 
 // dmlTarget is the table that DML changes, with the alias that it gets.
 type dmlTarget struct {
-	ref   tableRef
-	table *bq.Table
-	alias string
+	ref     tableRef
+	table   *bq.Table
+	alias   string
+	catalog *catalog
+	now     time.Time // at which rows arrive
 }
 
 // sql is the table in a DuckDB statement.
@@ -27,7 +30,7 @@ func parseTarget(sc *scope, tokens []token, i int) (dmlTarget, int, error) {
 	if err != nil {
 		return dmlTarget{}, i, err
 	}
-	d := dmlTarget{ref: ref, table: table, alias: ref.table}
+	d := dmlTarget{ref: ref, table: table, alias: ref.table, catalog: sc.catalog, now: sc.now}
 	explicit := tokens[after].is("AS")
 	if explicit {
 		after++
@@ -47,6 +50,9 @@ func (d dmlTarget) fields(names []string) ([]*bq.TableFieldSchema, error) {
 	var fields []*bq.TableFieldSchema
 	for _, name := range names {
 		field := fieldNamed(d.table.Schema, name)
+		if strings.EqualFold(name, partitionTime) && partitioningOf(d.table).isIngestion() {
+			field = ingestionField()
+		}
 		if field == nil {
 			return nil, invalidQuery("Column %s is not present in table %s", name, d.ref)
 		}
@@ -112,6 +118,10 @@ func planUpdate(sc *scope, tokens []token) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := target.checkFilter(tokens[end+1:]); err != nil {
+		return nil, err
+	}
+	sc.scanned.noteTarget(target)
 	set, err := parseAssignments(sc, tokens[i+1:end], target)
 	if err != nil {
 		return nil, err
@@ -128,11 +138,15 @@ func planUpdate(sc *scope, tokens []token) (*statement, error) {
 			return nil, checkAssignments(columns, set.fields, false)
 		},
 		run: func(ctx context.Context, t *txn) (*outcome, error) {
+			written, err := target.partitions(ctx, t, target.touched(condition), target.moved(set, condition))
+			if err != nil {
+				return nil, err
+			}
 			rows, err := t.exec(ctx, update)
 			if err != nil {
 				return nil, queryError(err)
 			}
-			return &outcome{dml: &bq.DmlStatistics{UpdatedRowCount: rows}}, nil
+			return &outcome{dml: &bq.DmlStatistics{UpdatedRowCount: rows}, written: written}, nil
 		},
 	}, nil
 }
@@ -161,7 +175,11 @@ func planDelete(sc *scope, tokens []token) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	return deletion(kindDelete, target, "DELETE FROM "+target.sql()+condition), nil
+	if err := target.checkFilter(tokens[i+1:]); err != nil {
+		return nil, err
+	}
+	sc.scanned.noteTarget(target)
+	return deletion(kindDelete, target, condition), nil
 }
 
 // planTruncate plans TRUNCATE TABLE table.
@@ -176,11 +194,19 @@ func planTruncate(sc *scope, tokens []token) (*statement, error) {
 	if tokens[i].kind != tokenEnd {
 		return nil, invalidQuery("Syntax error: Unexpected %q", tokens[i].text)
 	}
-	return deletion(kindTruncate, target, "DELETE FROM "+target.ref.physical()), nil
+	return deletion(kindTruncate, target, ""), nil
 }
 
-func deletion(kind string, target dmlTarget, sql string) *statement {
+// deletion deletes the rows that the condition meets. Only a DELETE counts the
+// partitions that it modifies: TRUNCATE TABLE is documented to be one operation.
+func deletion(kind string, target dmlTarget, condition string) *statement {
+	sql := "DELETE FROM " + target.sql() + condition
 	return &statement{kind: kind, target: target.ref, mutates: true, check: binds(sql), run: func(ctx context.Context, t *txn) (*outcome, error) {
+		if kind == kindDelete {
+			if _, err := target.partitions(ctx, t, target.touched(condition)); err != nil {
+				return nil, err
+			}
+		}
 		rows, err := t.exec(ctx, sql)
 		if err != nil {
 			return nil, queryError(err)

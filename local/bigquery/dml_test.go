@@ -81,14 +81,24 @@ func TestParseJSON_Normalizes(t *testing.T) {
 		`1.5`:                                         `1.5`,
 		`123456789012345678901234567890`:              `1.2345678901234568e+29`,
 		`0.1234567890123456789`:                       `0.12345678901234568`,
+		`[1.0, 10e-1, 1E2, -0, -0.0, 0e5]`:            `[1.0,1.0,100.0,0,-0.0,0.0]`,
+		`9007199254740992.0`:                          `9.007199254740992e+15`,
+		`{"id": 922337203685477580701}`:               `{"id":9.223372036854776e+20}`,
+		`[0.00001, 123456789012345.5, 1e308, 1e-400]`: `[1e-05,123456789012345.5,1e+308,0.0]`,
 	} {
 		got, err := parseJSON(text, "round")
 		require.NoError(t, err, text)
 		require.Equal(t, want, got)
 	}
-	_, err := parseJSON("123456789012345678901234567890", "exact")
-	require.Error(t, err)
-	_, err = parseJSON("0.5000000000000000000", "exact")
+	for _, text := range []string{"123456789012345678901234567890", `{"id": 922337203685477580701}`, "1e-400", "1e309", "-1e309", "0.1234567890123456789"} {
+		_, err := parseJSON(text, "exact")
+		require.Error(t, err, text)
+	}
+	for _, text := range []string{"1e309", "-1e309"} {
+		_, err := parseJSON(text, "round")
+		require.Error(t, err, text)
+	}
+	_, err := parseJSON("0.5000000000000000000", "exact")
 	require.NoError(t, err)
 	deep := func(n int) string {
 		b := make([]byte, 0, 2*n)

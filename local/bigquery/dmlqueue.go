@@ -17,6 +17,8 @@ const (
 // dmlQueue holds statements back that change a table outside of transactions. In a
 // transaction they do not wait: they conflict.
 type dmlQueue struct {
+	phrases phrases
+
 	mu     sync.Mutex
 	tables map[tableRef]*lane
 }
@@ -27,7 +29,9 @@ type lane struct {
 	waiting []chan struct{} // in order; closed when it is one's turn
 }
 
-func newDMLQueue() *dmlQueue { return &dmlQueue{tables: map[tableRef]*lane{}} }
+func newDMLQueue(p phrases) *dmlQueue {
+	return &dmlQueue{phrases: p, tables: map[tableRef]*lane{}}
+}
 
 // enter waits for the statement's turn, and returns what to call at its end.
 func (q *dmlQueue) enter(ctx context.Context, ref tableRef) (leave func(), err error) {
@@ -61,9 +65,7 @@ func (q *dmlQueue) join(ref tableRef) (chan struct{}, error) {
 	case len(l.waiting) < maxQueued:
 		l.waiting = append(l.waiting, turn)
 	default:
-		// The words are BigQuery's (github.com/m-lab/etl-gardener/issues/293).
-		return nil, newError("resourcesExceeded",
-			"Resources exceeded during query execution: Too many DML statements outstanding against table %s, limit is %d.", ref, maxQueued)
+		return nil, q.phrases.refuse(caseDMLQueue, with(about(ref), "limit", maxQueued))
 	}
 	return turn, nil
 }

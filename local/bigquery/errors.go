@@ -12,10 +12,11 @@ import (
 // errorResult says. Clients are expected to look at code and reason; only some
 // messages are BigQuery's own words.
 type apiError struct {
-	code    int // of the HTTP reply
-	reason  string
-	message string
-	cause   error // of DuckDB's, if it is one
+	code     int // of the HTTP reply
+	reason   string
+	location string // in BigQuery's sense: "query", or the name of a quota
+	message  string
+	cause    error // of DuckDB's, if it is one
 }
 
 func (e *apiError) Unwrap() error { return e.cause }
@@ -24,7 +25,7 @@ func (e *apiError) Error() string { return e.reason + ": " + e.message }
 
 // proto is the error as a job's status reports it.
 func (e *apiError) proto() *bq.ErrorProto {
-	return &bq.ErrorProto{Reason: e.reason, Message: e.message}
+	return &bq.ErrorProto{Reason: e.reason, Location: e.location, Message: e.message}
 }
 
 // newError makes an error whose HTTP code follows from its reason.
@@ -41,7 +42,9 @@ func invalid(format string, args ...any) *apiError {
 }
 
 func invalidQuery(format string, args ...any) *apiError {
-	return newError("invalidQuery", format, args...)
+	e := newError("invalidQuery", format, args...)
+	e.location = "query"
+	return e
 }
 
 // notImplemented refuses what BigQuery may well do and this package does not. The

@@ -72,13 +72,17 @@ type Fault struct {
 	// Reason is that of the reply; empty is one that goes with Status.
 	Reason string
 
+	// Case answers in BigQuery's own words, if not empty: one of the cases in the
+	// directory fixtures, such as "access_denied", with the status of its reason.
+	Case string
+
 	// Drop closes the connection instead of answering, which the client does not
 	// try again.
 	Drop bool
 }
 
 // breaks tells whether the request's true answer is withheld.
-func (f Fault) breaks() bool { return f.Status != 0 || f.Drop }
+func (f Fault) breaks() bool { return f.Status != 0 || f.Case != "" || f.Drop }
 
 // JobFault is what happens to a job. The zero value is nothing.
 type JobFault struct {
@@ -97,7 +101,14 @@ type JobFault struct {
 	// Reason makes the job fail with this reason without having done anything, with
 	// Message or one that says it was injected.
 	Reason, Message string
+
+	// Case does the same in BigQuery's own words: one of the cases in the directory
+	// fixtures, told of the first table that the job writes.
+	Case string
 }
+
+// fails tells whether the job is to fail.
+func (f JobFault) fails() bool { return f.Reason != "" || f.Case != "" }
 
 // pause waits for the duration and then for hold, and returns the context's cause
 // if that ends first.

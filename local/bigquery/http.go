@@ -120,7 +120,9 @@ func (s *Server) broken(w http.ResponseWriter, r *http.Request, fault Fault) boo
 	if err := pause(r.Context(), fault.Delay, fault.Hold); err != nil || fault.Drop {
 		panic(http.ErrAbortHandler) // net/http's way to cut a connection quietly
 	}
-	if fault.Status != 0 {
+	if fault.Case != "" {
+		writeError(w, s.catalog.phrases.refuse(fault.Case, deniedAbout(tableRef{r.PathValue("project"), r.PathValue("dataset"), r.PathValue("table")})))
+	} else if fault.Status != 0 {
 		reason := fault.Reason
 		if reason == "" {
 			reason = statusReason(fault.Status)

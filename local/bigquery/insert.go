@@ -38,24 +38,29 @@ func planInsert(sc *scope, tokens []token) (*statement, error) {
 		}
 		return nil, checkAssignments(columns, fields, literals)
 	}
-	insert := insertSQL(target.ref, fields, body)
+	insert := insertSQL(target, fields, body)
 	return &statement{kind: kindInsert, target: target.ref, check: check, run: func(ctx context.Context, t *txn) (*outcome, error) {
+		written, err := target.partitions(ctx, t, target.inserted(fields, body))
+		if err != nil {
+			return nil, err
+		}
 		rows, err := t.exec(ctx, insert)
 		if err != nil {
 			return nil, queryError(err)
 		}
-		return &outcome{dml: &bq.DmlStatistics{InsertedRowCount: rows}}, nil
+		return &outcome{dml: &bq.DmlStatistics{InsertedRowCount: rows}, written: written}, nil
 	}}, nil
 }
 
 // insertSQL inserts the columns that the body selects into the fields.
-func insertSQL(ref tableRef, fields []*bq.TableFieldSchema, body string) string {
-	var names, given, values []string
+func insertSQL(target dmlTarget, fields []*bq.TableFieldSchema, body string) string {
+	names, values := target.arrival(fields)
+	var given []string
 	for i, field := range fields {
 		name := fmt.Sprintf("c%d", i)
 		names, given, values = append(names, field.Name), append(given, name), append(values, stored(field, name))
 	}
-	return "INSERT INTO " + ref.physical() + " (" + idents(names) + ") SELECT " + strings.Join(values, ", ") +
+	return "INSERT INTO " + target.ref.physical() + " (" + idents(names) + ") SELECT " + strings.Join(values, ", ") +
 		" FROM (" + body + ") AS given(" + strings.Join(given, ", ") + ")"
 }
 

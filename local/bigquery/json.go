@@ -135,29 +135,49 @@ func (p *jsonParser) array() error {
 const exactDigits = 15
 
 // number copies a number that is a signed or unsigned 64-bit integer, or that
-// floating point holds. In the mode exact it must hold it without loss.
+// floating point holds, in one spelling. In the mode exact it must hold it without
+// loss.
 func (p *jsonParser) number(text string) error {
-	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
-		p.out = append(p.out, text...)
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		p.out = strconv.AppendInt(p.out, n, 10)
 		return nil
 	}
-	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
-		p.out = append(p.out, text...)
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+		p.out = strconv.AppendUint(p.out, n, 10)
 		return nil
 	}
 	float, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(float, 0) {
 		return fmt.Errorf("number %s is out of range", text)
 	}
-	shortest := strconv.FormatFloat(float, 'g', -1, 64)
-	if len(text) > exactDigits && !p.round && !sameNumber(text, shortest) {
+	shortest := spellFloat(float)
+	vanished := float == 0 && strings.ContainsAny(strings.ToLower(text)[:strings.IndexAny(strings.ToLower(text)+"e", "e")], "123456789")
+	if !p.round && (vanished || len(text) > exactDigits && !sameNumber(text, shortest)) {
 		return fmt.Errorf("number %s cannot be stored without loss of precision", text)
 	}
-	if len(text) > exactDigits {
-		text = shortest
-	}
-	p.out = append(p.out, text...)
+	p.out = append(p.out, shortest...)
 	return nil
+}
+
+// maxFixed and minFixed are the exponents between which a floating-point number is
+// spelt without one. The documentation's examples (9.007199254740992e+15, 2.1, 1e+100)
+// are spelt so, as is usual where the JSON library of its analyzer is used; it promises
+// nothing.
+const minFixed, maxFixed = -4, 14
+
+// spellFloat writes the shortest text that is read as the same number, and as no
+// integer.
+func spellFloat(f float64) string {
+	scientific := strconv.FormatFloat(f, 'e', -1, 64)
+	exponent, _ := strconv.Atoi(scientific[strings.IndexByte(scientific, 'e')+1:]) // strconv has written it
+	if exponent < minFixed || exponent > maxFixed {
+		return scientific
+	}
+	fixed := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(fixed, ".") {
+		fixed += ".0"
+	}
+	return fixed
 }
 
 // sameNumber compares two decimal numbers whose exponents floating point has.

@@ -17,6 +17,7 @@ type load struct {
 	ref    tableRef
 	region string
 	config *bq.JobConfigurationLoad
+	target dmlTarget // as the job found it
 }
 
 func (l *load) kind() string       { return kindLoad }
@@ -30,7 +31,7 @@ func (s *Server) planLoad(config *bq.JobConfigurationLoad, location string) (*lo
 	if config.DestinationTable == nil {
 		return nil, invalid("Required parameter is missing: destinationTable")
 	}
-	ref := refOf(config.DestinationTable)
+	ref := s.catalog.canonical(refOf(config.DestinationTable))
 	if strings.ContainsAny(ref.table, "$@") {
 		return nil, notImplemented("partition decorators (%s)", ref.table)
 	}
@@ -69,7 +70,7 @@ func (s *Server) datasetIn(ref datasetRef, location string) (*bq.Dataset, error)
 		return nil, err
 	}
 	if location != "" && sameLocation(location) != d.Location {
-		return nil, notFound("Dataset %s was not found in location %s", ref, location)
+		return nil, s.catalog.elsewhere(ref, location)
 	}
 	return d, nil
 }
@@ -153,6 +154,7 @@ func (l *load) run(ctx context.Context, t *txn, stats *bq.JobStatistics) (*resul
 	if err != nil {
 		return nil, err
 	}
+	l.target = dmlTarget{ref: l.ref, table: table, catalog: l.server.catalog, now: l.server.cfg.Now()}
 	if err := checkLoadSchema(l.ref, l.config.Schema, table.Schema); err != nil {
 		return nil, err
 	}
@@ -167,12 +169,15 @@ func (l *load) run(ctx context.Context, t *txn, stats *bq.JobStatistics) (*resul
 	if err := l.checkFiles(ctx, t, files); err != nil {
 		return nil, err
 	}
-	if err := l.checkPartitions(ctx, t, files, table); err != nil {
+	if err := l.checkRows(ctx, t, files); err != nil {
+		return nil, err
+	}
+	if err := l.checkPartitions(ctx, t, files); err != nil {
 		return nil, err
 	}
 	rows, err := t.exec(ctx, l.insertSQL(files))
 	if err != nil {
-		return nil, loadError(err)
+		return nil, l.rowError(err)
 	}
 	stats.Load = &bq.JobStatistics3{
 		InputFiles:      int64(len(files.paths)),

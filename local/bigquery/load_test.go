@@ -218,9 +218,9 @@ func TestLoad_RefusesTooManyPartitions(t *testing.T) {
 		}
 		return f.upload(b.NewRecord())
 	}
-	requireJobReason(t, f.load("too-many", "events", days(maxPartitions+1)), "invalid")
-	require.NoError(t, f.load("enough", "events", days(maxPartitions)).Err())
-	require.EqualValues(t, maxPartitions, f.count("events"))
+	requireJobReason(t, f.load("too-many", "events", days(partitionsPerJob+1)), "invalid")
+	require.NoError(t, f.load("enough", "events", days(partitionsPerJob)).Err())
+	require.EqualValues(t, partitionsPerJob, f.count("events"))
 }
 
 // docs.cloud.google.com/bigquery/quotas#load_jobs: 1,500 per table and day, failed

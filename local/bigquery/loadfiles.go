@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
-
-	bq "google.golang.org/api/bigquery/v2"
 )
 
 // sources are a load job's objects as files, which is what DuckDB reads.
@@ -112,7 +110,7 @@ func (f *sources) scan() string {
 
 // insertSQL inserts the schema's columns; the table's others are NULL.
 func (l *load) insertSQL(f *sources) string {
-	var names, values []string
+	names, values := l.target.arrival(l.config.Schema.Fields)
 	for _, field := range l.config.Schema.Fields {
 		names = append(names, field.Name)
 		value := "NULL"
@@ -126,27 +124,38 @@ func (l *load) insertSQL(f *sources) string {
 	return "INSERT INTO " + l.ref.physical() + " (" + idents(names) + ") SELECT " + strings.Join(values, ", ") + " FROM " + f.scan()
 }
 
-// maxPartitions is how many partitions one job may touch
-// (docs.cloud.google.com/bigquery/quotas#partitioned_tables, 2026-08-22).
-const maxPartitions = 4000
-
-// checkPartitions counts the days that the rows belong to.
-func (l *load) checkPartitions(ctx context.Context, t *txn, f *sources, table *bq.Table) error {
-	if table.TimePartitioning == nil {
+// checkPartitions finds the partitions that the rows belong to, and refuses too many
+// for a job, a day or the table. What the day's count includes is not given back if
+// the load fails.
+func (l *load) checkPartitions(ctx context.Context, t *txn, f *sources) error {
+	p := partitioningOf(l.target.table)
+	if p == nil {
 		return nil
 	}
-	field := fieldNamed(l.config.Schema, table.TimePartitioning.Field)
-	if field == nil || !f.columns[field.Name] {
-		return nil // all in the partition of NULL
-	}
-	days, err := t.count(ctx, "SELECT count(DISTINCT CAST(CAST("+ident(field.Name)+" AS "+duckType(field.Type)+") AS DATE)) FROM "+f.scan())
-	if err != nil {
+	written := map[string]bool{}
+	if err := t.texts(ctx, l.partitionsSQL(f, p), func(id string) { written[id] = true }); err != nil {
 		return loadError(err)
 	}
-	if days > maxPartitions {
-		return invalid("Too many partitions produced by query, allowed %d, query produces at least %d partitions", maxPartitions, days)
+	if err := l.server.catalog.checkModified(written, caseLoadPartitions); err != nil {
+		return err
 	}
-	return nil
+	if err := l.server.noteModifications(ctx, l.ref, p, len(written)); err != nil {
+		return err
+	}
+	t.onCommit(func() { l.server.partitions.add(l.ref, written) })
+	return l.server.checkTotal(ctx, l.ref, p, written)
+}
+
+// partitionsSQL is the query of the partitions of the files' rows.
+func (l *load) partitionsSQL(f *sources, p *partitioning) string {
+	if p.isIngestion() {
+		return "SELECT " + p.id(p.arrival(l.target.now))
+	}
+	field := fieldNamed(l.config.Schema, p.column)
+	if field == nil || !f.columns[field.Name] {
+		return "SELECT '" + nullPartition + "'"
+	}
+	return p.distinct("CAST("+ident(field.Name)+" AS "+duckType(field.Type)+")", f.scan())
 }
 
 // loadError makes DuckDB's error one of the data. DuckDB says what is wrong with

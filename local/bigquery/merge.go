@@ -3,6 +3,7 @@ package bigquery
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -46,11 +47,16 @@ func planMerge(sc *scope, tokens []token) (*statement, error) {
 	m := &mergePlan{target: target}
 	// FROM makes the translator expect a table, or a query in parentheses.
 	from := append([]token{{kind: tokenWord, text: "FROM", upper: "FROM"}}, tokens[i+1:on]...)
-	if m.source, err = sc.translate(from); err != nil {
+	sc.joined = conjuncts(tokens[on+1 : when])
+	m.source, err = sc.translate(from)
+	if sc.joined = nil; err != nil {
 		return nil, err
 	}
 	m.source = strings.TrimPrefix(m.source, "FROM ")
 	if m.on, err = sc.translate(tokens[on+1 : when]); err != nil {
+		return nil, err
+	}
+	if err := target.checkMerge(tokens[on+1:when], whenHeads(tokens, when)); err != nil {
 		return nil, err
 	}
 	for when < len(tokens)-1 {
@@ -62,7 +68,27 @@ func planMerge(sc *scope, tokens []token) (*statement, error) {
 		m.clauses = append(m.clauses, clause)
 		when = end
 	}
+	m.noteScanned(sc)
 	return &statement{kind: kindMerge, target: target.ref, mutates: true, check: m.check, run: m.run}, nil
+}
+
+// whenHeads are the clauses from position i on, each from after WHEN to before THEN.
+func whenHeads(tokens []token, i int) [][]token {
+	var heads [][]token
+	for i < len(tokens)-1 {
+		heads = append(heads, tokens[i+1:section(tokens, i+1, "THEN")])
+		i = section(tokens, i+1, "WHEN")
+	}
+	return heads
+}
+
+// noteScanned notes what of the target is read: all of it if rows may be changed.
+func (m *mergePlan) noteScanned(sc *scope) {
+	if slices.ContainsFunc(m.clauses, func(c mergeClause) bool { return c.when != "NOT MATCHED BY TARGET" }) {
+		sc.scanned.noteTarget(m.target)
+	} else {
+		sc.scanned.note(m.target.ref, m.target.table)
+	}
 }
 
 // parseMergeClause reads what follows WHEN.
@@ -107,6 +133,8 @@ func (c *mergeClause) parseAction(sc *scope, tokens []token, target dmlTarget) e
 		set, err := parseAssignments(sc, tokens[2:end], target)
 		c.assignments, c.action = set, "UPDATE SET "+set.sql()
 		return err
+	case tokens[0].is("INSERT") && tokens[1].is("ROW") && partitioningOf(target.table).isIngestion():
+		return notImplemented("INSERT ROW into a table that is partitioned by ingestion time")
 	case tokens[0].is("INSERT") && tokens[1].is("ROW") && end == 2 && inserts:
 		c.action = "INSERT BY NAME *"
 		return nil
@@ -138,9 +166,9 @@ func (c *mergeClause) parseInsert(sc *scope, tokens []token, target dmlTarget) e
 	if len(c.fields) != len(c.values) {
 		return invalidQuery("Inserted row has wrong column count; Has %d, expected %d", len(c.values), len(c.fields))
 	}
-	columns, values := make([]string, len(c.fields)), make([]string, len(c.fields))
+	columns, values := target.arrival(c.fields)
 	for i, field := range c.fields {
-		columns[i], values[i] = field.Name, stored(field, c.values[i])
+		columns, values = append(columns, field.Name), append(values, stored(field, c.values[i]))
 	}
 	c.action = "INSERT (" + idents(columns) + ") VALUES (" + strings.Join(values, ", ") + ")"
 	return nil
@@ -190,19 +218,27 @@ func (m *mergePlan) run(ctx context.Context, t *txn) (*outcome, error) {
 	if err := m.guard(ctx, t); err != nil {
 		return nil, err
 	}
-	counts := map[string]int64{}
-	err := t.query(ctx, m.sql()+" RETURNING merge_action", func(rows *sql.Rows) error {
-		var action string
-		err := rows.Scan(&action)
+	counts, written := map[string]int64{}, map[string]bool{}
+	p := partitioningOf(m.target.table)
+	partition := "''"
+	if p != nil {
+		partition = p.id(ident(p.column))
+	}
+	err := t.query(ctx, m.sql()+" RETURNING merge_action, "+partition, func(rows *sql.Rows) error {
+		var action, id string
+		err := rows.Scan(&action, &id)
 		counts[action]++
+		if p != nil {
+			written[id] = true
+		}
 		return err
 	})
 	if err != nil {
 		return nil, queryError(err)
 	}
-	return &outcome{dml: &bq.DmlStatistics{
+	return &outcome{written: written, dml: &bq.DmlStatistics{
 		InsertedRowCount: counts["INSERT"], UpdatedRowCount: counts["UPDATE"], DeletedRowCount: counts["DELETE"],
-	}}, nil
+	}}, m.target.catalog.checkModified(written, caseQueryPartitions)
 }
 
 // guard fails where BigQuery fails and DuckDB silently applies one of the rows

@@ -19,6 +19,9 @@ func (r tableRef) parent() datasetRef { return datasetRef{r.project, r.dataset} 
 
 func (r tableRef) String() string { return r.project + ":" + r.dataset + "." + r.table }
 
+// dotted is how some of BigQuery's messages write the table.
+func (r tableRef) dotted() string { return r.project + "." + r.dataset + "." + r.table }
+
 // key names the dataset in the store; project IDs may have colons and dots.
 func (r datasetRef) key() string { return r.project + "/" + r.dataset }
 

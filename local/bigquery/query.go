@@ -19,6 +19,8 @@ type query struct {
 	queued      tableRef   // of them, the one whose rows it changes outside of a transaction
 	transaction bool
 	ddl         bool
+	dml         []tableRef // of each DML statement, the table
+	maxBytes    int64      // that it may be billed for; 0 means any number
 
 	// refusal is why the query is invalid; the job ends with it.
 	refusal error
@@ -35,7 +37,7 @@ func (s *Server) planQuery(project, location string, config *bq.JobConfiguration
 	if err := checkQueryOptions(config); err != nil {
 		return nil, err
 	}
-	q := &query{server: s, sql: config.Query, scope: scope{
+	q := &query{server: s, sql: config.Query, maxBytes: config.MaximumBytesBilled, scope: scope{
 		catalog: s.catalog,
 		project: project,
 		dataset: config.DefaultDataset,
@@ -57,6 +59,9 @@ func (s *Server) planQuery(project, location string, config *bq.JobConfiguration
 	q.region, q.targets, q.transaction = plan.location, plan.targets(), plan.transaction
 	for _, st := range plan.statements {
 		q.ddl = q.ddl || st.ddl
+		if st.target != (tableRef{}) && !st.ddl {
+			q.dml = append(q.dml, st.target)
+		}
 		if st.mutates && !plan.transaction {
 			q.queued = st.target
 		}
@@ -94,12 +99,19 @@ func (q *query) plan() (*script, error) {
 		return nil, err
 	}
 	all := &script{tables: sc.tables}
-	for _, tokens := range statements(tokens) {
+	parts := statements(tokens)
+	for _, tokens := range parts {
+		var at place
+		if len(parts) > 1 {
+			at = placeOf(q.sql, tokens[0].pos)
+		}
+		sc.scanned = scanned{}
 		st, err := q.server.planStatement(&sc, tokens)
 		if err != nil {
-			return nil, err
+			return nil, at.tell(err)
 		}
-		st.text = textOf(q.sql, tokens)
+		st.text, st.at, st.scanned = textOf(q.sql, tokens), at, sc.scanned
+		st.names, st.all = wordsOf(tokens), selectsAll(tokens)
 		all.statements = append(all.statements, st)
 	}
 	if all.location = sc.location; all.location == "" {

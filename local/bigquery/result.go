@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -184,7 +185,10 @@ const defaultRows = 10_000
 
 // tabledataList reads a table directly, which no job accounts for.
 func (s *Server) tabledataList(ctx context.Context, r *request) (any, error) {
-	ref := r.tableRef()
+	if err := s.expirePartitions(ctx); err != nil {
+		return nil, err
+	}
+	ref := s.catalog.canonical(r.tableRef())
 	table, err := s.catalog.table(ref)
 	if err != nil {
 		return nil, err
@@ -209,6 +213,7 @@ func (s *Server) tabledataList(ctx context.Context, r *request) (any, error) {
 		if err != nil {
 			return err
 		}
+		columns = slices.DeleteFunc(columns, func(c column) bool { return c.name == partitionTime })
 		list.rows, err = t.read(ctx, columns, fmt.Sprintf("%s ORDER BY rowid LIMIT %d OFFSET %d", ref.physical(), to-from, from))
 		list.fields["totalRows"], list.fields["pageToken"] = fmt.Sprint(total), next
 		return err

@@ -66,8 +66,12 @@ func (s *Server) start(ctx context.Context, j *job) {
 func (s *Server) runJob(ctx context.Context, j *job) {
 	fault := s.cfg.Faults.Job(j.call())
 	if limit := j.record.Configuration.JobTimeoutMs; limit > 0 {
+		// Relative to the job's creation, which another server may have seen
+		// (docs.cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfiguration.FIELDS.job_timeout_ms).
+		passed := s.cfg.Now().Sub(time.UnixMilli(j.record.Statistics.CreationTime))
 		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, time.Duration(limit)*time.Millisecond, newError("timeout", "Job timed out after %d ms", limit))
+		ctx, stop = context.WithTimeoutCause(ctx, time.Duration(limit)*time.Millisecond-passed,
+			s.catalog.phrases.refuse(caseTimeout, with(map[string]string{}, "milliseconds", limit)))
 		defer stop()
 	}
 	err := pause(ctx, s.cfg.Pending+fault.Pending, fault.HoldPending)
@@ -82,6 +86,9 @@ func (s *Server) runJob(ctx context.Context, j *job) {
 
 // runStarted is the RUNNING part.
 func (s *Server) runStarted(ctx context.Context, j *job, fault JobFault) error {
+	if err := s.expirePartitions(ctx); err != nil {
+		return err
+	}
 	if q, ok := j.work.(*query); ok && !q.ddl {
 		return s.runStatements(ctx, j, q, fault)
 	}
@@ -98,8 +105,8 @@ func (s *Server) runAtEnd(ctx context.Context, j *job, fault JobFault) error {
 	if j.denied {
 		return s.quota.exceeded(refOf(j.record.Configuration.Load.DestinationTable))
 	}
-	if fault.Reason != "" {
-		return injectedError(fault)
+	if fault.fails() {
+		return s.injectedError(j, fault)
 	}
 	lock := s.locks.acquire
 	if j.work.kind() == kindQuery {
@@ -137,7 +144,14 @@ func (s *Server) slot(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-func injectedError(fault JobFault) error {
+func (s *Server) injectedError(j *job, fault JobFault) error {
+	if fault.Case != "" {
+		var about map[string]string
+		if refs := j.work.writes(); len(refs) > 0 {
+			about = deniedAbout(refs[0])
+		}
+		return s.catalog.phrases.refuse(fault.Case, about)
+	}
 	message := fault.Message
 	if message == "" {
 		message = "injected " + fault.Reason

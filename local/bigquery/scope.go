@@ -21,11 +21,14 @@ type scope struct {
 	used     int                    // of params without a name
 	now      time.Time              // CURRENT_TIMESTAMP
 	tables   map[tableRef]*bq.Table // that were found so far; may be nil
+	scanned  scanned                // by the statement that is being planned
+	joined   [][]token              // conditions of the join that the tables of a FROM clause are in
 }
 
 // resolve finds the table that a path names.
 func (s *scope) resolve(path []string) (tableRef, error) {
 	ref := tableRef{project: s.project}
+	path = joinDomain(path)
 	switch len(path) {
 	case 1:
 		if s.dataset == nil {
@@ -42,10 +45,23 @@ func (s *scope) resolve(path []string) (tableRef, error) {
 	default:
 		return ref, notImplemented("the table path %s", strings.Join(path, "."))
 	}
+	ref = s.catalog.canonical(ref)
 	if strings.EqualFold(ref.dataset, "INFORMATION_SCHEMA") || strings.ContainsAny(ref.table, "*$@") {
 		return ref, notImplemented("INFORMATION_SCHEMA, wildcard tables and decorators (%s)", strings.Join(path, "."))
 	}
 	return ref, s.locate(ref.parent())
+}
+
+// joinDomain puts a project's ID together that is in a domain and so has dots itself:
+// example.com:project
+// (docs.cloud.google.com/resource-manager/docs/creating-managing-projects).
+func joinDomain(path []string) []string {
+	for i, part := range path {
+		if strings.Contains(part, ":") {
+			return append([]string{strings.Join(path[:i+1], ".")}, path[i+1:]...)
+		}
+	}
+	return path
 }
 
 // locate checks that the dataset is where the job is.
@@ -58,7 +74,7 @@ func (s *scope) locate(ref datasetRef) error {
 		s.location = d.Location
 	}
 	if d.Location != s.location {
-		return notFound("Dataset %s was not found in location %s", ref, s.location)
+		return s.catalog.elsewhere(ref, s.location)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package bigquery
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -92,12 +93,19 @@ func (q *query) run(ctx context.Context, t *txn, stats *bq.JobStatistics) (*resu
 func (q *query) execute(ctx context.Context, t *txn, plan *script, stats *bq.JobStatistics,
 	each func(context.Context, *txn, *statement) (*outcome, error),
 ) (*result, error) {
+	if err := q.checkBytes(ctx, t, plan); err != nil {
+		return nil, err
+	}
 	res := &result{}
 	for _, st := range plan.statements {
 		started := q.server.cfg.Now()
 		o, err := each(ctx, t, st)
+		var lost *conflict
+		if errors.As(err, &lost) {
+			lost.at = st.at // told when it is known what becomes of the job
+		}
 		if err != nil {
-			return nil, err
+			return nil, st.at.tell(err)
 		}
 		if o.result != nil {
 			res.schema, res.rows = o.schema, o.result.rows

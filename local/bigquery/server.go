@@ -17,17 +17,18 @@ import (
 
 // Server is a running BigQuery. Its methods are safe for concurrent use.
 type Server struct {
-	cfg       Config
-	store     *store
-	catalog   *catalog
-	jobs      *jobs
-	quota     *quota
-	queue     *dmlQueue
-	conflicts *conflicts
-	locks     *locks
-	slots     chan struct{} // of jobs that DuckDB works on
-	http      *http.Server
-	endpoint  string
+	cfg        Config
+	store      *store
+	catalog    *catalog
+	jobs       *jobs
+	quota      *quota
+	queue      *dmlQueue
+	conflicts  *conflicts
+	partitions *partitions
+	locks      *locks
+	slots      chan struct{} // of jobs that DuckDB works on
+	http       *http.Server
+	endpoint   string
 
 	ctx     context.Context //nolint:containedctx // of the jobs, which outlive the requests that insert them
 	cancel  context.CancelCauseFunc
@@ -47,20 +48,25 @@ const maxSlots = 16
 // finish, and serves. The context bounds the start only. The caller must Close it.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
+	phrases, err := loadPhrases(cfg.Fixtures)
+	if err != nil {
+		return nil, err
+	}
 	store, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		cfg:       cfg,
-		store:     store,
-		catalog:   newCatalog(cfg.Now),
-		jobs:      newJobs(),
-		quota:     newQuota(cfg.LoadsPerTable),
-		queue:     newDMLQueue(),
-		conflicts: newConflicts(),
-		locks:     newLocks(),
-		slots:     make(chan struct{}, maxSlots),
+		cfg:        cfg,
+		store:      store,
+		catalog:    newCatalog(cfg, phrases),
+		jobs:       newJobs(),
+		quota:      newQuota(phrases, cfg.LoadsPerTable, cfg.Limits),
+		queue:      newDMLQueue(phrases),
+		conflicts:  newConflicts(),
+		partitions: newPartitions(),
+		locks:      newLocks(),
+		slots:      make(chan struct{}, maxSlots),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.serve(ctx); err != nil {
@@ -75,6 +81,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 func (s *Server) serve(ctx context.Context) error {
 	if err := s.catalog.restore(ctx, s.store); err != nil {
 		return fmt.Errorf("bigquery: restore tables: %w", err)
+	}
+	if err := s.restoreModifications(ctx); err != nil {
+		return fmt.Errorf("bigquery: restore quotas: %w", err)
 	}
 	unfinished, err := s.restoreJobs(ctx)
 	if err != nil {
@@ -132,13 +141,19 @@ func (s *Server) enter() (leave func(), ok bool) {
 	return s.running.Done, true
 }
 
-// CreateDataset creates a dataset unless it is there; an existing one keeps its
-// location, and another location is an error.
+// CreateDataset creates a dataset with the properties of Config.Dataset unless it is
+// there; an existing one keeps its own and its location, and another location is an
+// error.
 func (s *Server) CreateDataset(ctx context.Context, project, dataset, location string) error {
 	ref := datasetRef{project, dataset}
 	existing, err := s.catalog.dataset(ref)
 	if err != nil {
-		_, err = s.insertDataset(ctx, ref, &bq.Dataset{Location: location})
+		d := bq.Dataset{}
+		if s.cfg.Dataset != nil {
+			d = *s.cfg.Dataset
+		}
+		d.Location = location
+		_, err = s.insertDataset(ctx, ref, &d)
 		return err
 	}
 	if existing.Location != sameLocation(location) {

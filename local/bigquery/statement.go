@@ -13,6 +13,7 @@ import (
 type statement struct {
 	kind   string   // as the API names statement types
 	text   string   // as written
+	at     place    // in its script
 	target tableRef // the table that it writes; zero if it writes none
 
 	// mutates tells that it may change or delete rows, which conflicts with others
@@ -21,6 +22,11 @@ type statement struct {
 
 	// ddl tells that it changes the catalog.
 	ddl bool
+
+	// What it reads: tables, names that occur, and whether there is a * for all columns.
+	scanned scanned
+	names   map[string]bool
+	all     bool
 
 	// check finds out, without effect, whether the statement is valid, and the
 	// schema of its result, if it has one.
@@ -35,6 +41,9 @@ type outcome struct {
 	schema *bq.TableSchema
 	result *result           // of a SELECT
 	dml    *bq.DmlStatistics // of DML
+
+	// written are the partitions of the target that have got rows.
+	written map[string]bool
 }
 
 // execute checks the statement and runs it.
@@ -211,6 +220,9 @@ func binds(statement string) func(context.Context, *txn) (*bq.TableSchema, error
 
 // queryError makes DuckDB's error one of the query.
 func queryError(err error) error {
+	if outside := rangeError(err); outside != nil {
+		return outside
+	}
 	refused := invalidQuery("%v", err)
 	refused.cause = err
 	return refused

@@ -6,11 +6,11 @@ import (
 	bq "google.golang.org/api/bigquery/v2"
 )
 
-// tablesPatch changes descriptions, labels and the expiration, adds columns and
-// relaxes required ones
+// tablesPatch changes descriptions, labels, expirations and the required filter, adds
+// columns and relaxes required ones
 // (docs.cloud.google.com/bigquery/docs/managing-table-schemas).
 func (s *Server) tablesPatch(ctx context.Context, r *request) (any, error) {
-	ref := r.tableRef()
+	ref := s.catalog.canonical(r.tableRef())
 	release, err := s.lockIdle(ctx, []tableRef{ref})
 	if err != nil {
 		return nil, err
@@ -36,10 +36,11 @@ func (s *Server) tablesPatch(ctx context.Context, r *request) (any, error) {
 // alterTable turns the table from old into patched, or refuses. The caller holds
 // the table's lock and the catalog's.
 func (s *Server) alterTable(ctx context.Context, t *txn, ref tableRef, old, patched *bq.Table) error {
-	if err := checkTable(patched); err != nil {
+	inheritNewCollation(patched, old)
+	if err := s.checkTable(patched); err != nil {
 		return err
 	}
-	if mustJSON([]any{old.TimePartitioning, old.Clustering}) != mustJSON([]any{patched.TimePartitioning, patched.Clustering}) {
+	if !samePartitioning(old, patched) || mustJSON(old.Clustering) != mustJSON(patched.Clustering) {
 		return notImplemented("changing a table's partitioning or clustering")
 	}
 	patched.TableReference, patched.Id, patched.Kind, patched.Type = old.TableReference, old.Id, old.Kind, old.Type
@@ -75,6 +76,8 @@ func alterations(ref tableRef, old, patched *bq.TableSchema) ([]string, error) {
 		switch {
 		case field.Name != before.Name:
 			return nil, invalid("Provided Schema does not match Table %s. Field %s is missing in new schema", ref, before.Name)
+		case field.Collation != before.Collation:
+			return nil, notImplemented("changing the collation of a column (%s)", field.Name)
 		case field.Type != before.Type:
 			return nil, errTypeChanged(ref, before, field)
 		case field.Mode == before.Mode:

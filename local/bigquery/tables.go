@@ -3,6 +3,7 @@ package bigquery
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -20,7 +21,7 @@ func (s *Server) tablesInsert(ctx context.Context, r *request) (any, error) {
 	if table.TableReference == nil {
 		return nil, invalid("Required parameter is missing: tableReference")
 	}
-	ref := tableRef{r.project, r.dataset, table.TableReference.TableId}
+	ref := s.catalog.canonical(tableRef{r.project, r.dataset, table.TableReference.TableId})
 	if err := s.sweep(ctx); err != nil {
 		return nil, err
 	}
@@ -56,23 +57,27 @@ func (s *Server) createTable(ctx context.Context, t *txn, ref tableRef, table *b
 	if err != nil {
 		return err
 	}
-	if err := checkTable(table); err != nil {
+	inheritCollation(table, dataset)
+	if err := s.checkTable(table); err != nil {
 		return err
 	}
 	table.Kind, table.Id, table.Type = "bigquery#table", ref.String(), "TABLE"
 	table.TableReference = &bq.TableReference{ProjectId: ref.project, DatasetId: ref.dataset, TableId: ref.table}
 	table.Location = dataset.Location
 	table.CreationTime = s.cfg.Now().UnixMilli()
-	if table.ExpirationTime == 0 && dataset.DefaultTableExpirationMs > 0 {
-		table.ExpirationTime = table.CreationTime + dataset.DefaultTableExpirationMs
-	}
+	inheritExpirations(table, dataset)
 	if table.ExpirationTime != 0 && table.ExpirationTime <= table.CreationTime {
 		return invalid("Invalid value for expirationTime: it is in the past")
 	}
-	columns := make([]string, len(table.Schema.Fields))
-	for i, field := range table.Schema.Fields {
+	fields := table.Schema.Fields
+	if partitioningOf(table).isIngestion() {
+		fields = append(slices.Clone(fields), ingestionField())
+	}
+	columns := make([]string, len(fields))
+	for i, field := range fields {
 		columns[i] = columnDDL(field)
 	}
+	t.onCommit(func() { s.partitions.forget(ref) })
 	// One that has expired may still be there.
 	statement := "CREATE OR REPLACE TABLE " + ref.physical() + " (" + strings.Join(columns, ", ") + ")"
 	if _, err := t.exec(ctx, statement); err != nil {
@@ -101,17 +106,17 @@ func stored(field *bq.TableFieldSchema, value string) string {
 	if field.Mode == modeRepeated {
 		return "coalesce(" + value + ", [])"
 	}
-	return value
+	return inTimeRange(field, value)
 }
 
 // checkTable refuses what is not covered, and normalizes the schema.
-func checkTable(table *bq.Table) error {
+func (s *Server) checkTable(table *bq.Table) error {
 	if table.View != nil || table.MaterializedView != nil || table.ExternalDataConfiguration != nil ||
 		table.SnapshotDefinition != nil || table.CloneDefinition != nil || table.BiglakeConfiguration != nil {
 		return notImplemented("tables other than plain ones (view, external, snapshot, clone)")
 	}
-	if table.RangePartitioning != nil || table.EncryptionConfiguration != nil || table.TableConstraints != nil || table.DefaultCollation != "" {
-		return notImplemented("range partitioning, encryption keys, constraints and collations of tables")
+	if table.EncryptionConfiguration != nil || table.TableConstraints != nil {
+		return notImplemented("encryption keys and constraints of tables")
 	}
 	if err := normalizeSchema(table.Schema); err != nil {
 		return err
@@ -119,32 +124,17 @@ func checkTable(table *bq.Table) error {
 	if err := checkPartitioning(table); err != nil {
 		return err
 	}
-	return checkClustering(table)
-}
-
-func checkPartitioning(table *bq.Table) error {
-	p := table.TimePartitioning
-	if p == nil {
-		return nil
+	if err := checkCollation(table); err != nil {
+		return err
 	}
-	if p.Type != "DAY" || p.Field == "" || p.RequirePartitionFilter || table.RequirePartitionFilter {
-		return notImplemented("partitioning other than by the DAY of a field, and required partition filters")
-	}
-	field := fieldNamed(table.Schema, p.Field)
-	if field == nil {
-		return invalid("The field specified for partitioning cannot be found in the schema: %s", p.Field)
-	}
-	if field.Mode == modeRepeated || field.Type != typeTimestamp && field.Type != typeDate && field.Type != typeDateTime {
-		return invalid("The field specified for partitioning must be TIMESTAMP, DATE or DATETIME: %s", p.Field)
-	}
-	return nil
+	return s.checkClustering(table)
 }
 
 // maxClustering is the number of columns a table may be clustered by
 // (docs.cloud.google.com/bigquery/docs/clustered-tables#limitations).
 const maxClustering = 4
 
-func checkClustering(table *bq.Table) error {
+func (s *Server) checkClustering(table *bq.Table) error {
 	if table.Clustering == nil {
 		return nil
 	}
@@ -158,19 +148,29 @@ func checkClustering(table *bq.Table) error {
 			return invalid("The field specified for clustering cannot be found in the schema: %s", name)
 		case field.Mode == modeRepeated, field.Type == typeJSON, field.Type == typeFloat, field.Type == typeBytes, field.Type == typeTime:
 			return invalid("The field %s of type %s cannot be clustered by", name, field.Type)
+		case field.Collation != "":
+			return s.catalog.phrases.refuse(caseCollation, map[string]string{"column": field.Name})
 		}
 	}
 	return nil
 }
 
 func (s *Server) tablesGet(ctx context.Context, r *request) (any, error) {
-	record, err := s.catalog.table(r.tableRef())
+	if err := s.expirePartitions(ctx); err != nil {
+		return nil, err
+	}
+	ref := s.catalog.canonical(r.tableRef())
+	record, err := s.catalog.table(ref)
 	if err != nil {
 		return nil, err
 	}
 	table := *record
-	rows, err := s.countRows(ctx, r.tableRef())
+	rows, err := s.countRows(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
 	table.NumRows = uint64(rows)
+	table.NumPartitions, err = s.countPartitions(ctx, ref, record)
 	table.ForceSendFields = []string{"NumRows"}
 	return &table, err
 }
@@ -190,10 +190,11 @@ func (s *Server) countRows(ctx context.Context, ref tableRef) (n int64, err erro
 }
 
 func (s *Server) tablesList(_ context.Context, r *request) (any, error) {
-	if _, err := s.catalog.dataset(r.datasetRef()); err != nil {
+	dataset := s.catalog.canonicalDataset(r.datasetRef())
+	if _, err := s.catalog.dataset(dataset); err != nil {
 		return nil, err
 	}
-	all := s.catalog.tablesOf(r.datasetRef(), false)
+	all := s.catalog.tablesOf(dataset, false)
 	from, to, next, err := page(r, len(all), defaultList)
 	if err != nil {
 		return nil, err
@@ -203,14 +204,15 @@ func (s *Server) tablesList(_ context.Context, r *request) (any, error) {
 		list.Tables = append(list.Tables, &bq.TableListTables{
 			Kind: t.Kind, Id: t.Id, TableReference: t.TableReference, Type: t.Type,
 			CreationTime: t.CreationTime, ExpirationTime: t.ExpirationTime, FriendlyName: t.FriendlyName,
-			Labels: t.Labels, TimePartitioning: t.TimePartitioning, Clustering: t.Clustering,
+			Labels: t.Labels, TimePartitioning: t.TimePartitioning, RangePartitioning: t.RangePartitioning, Clustering: t.Clustering,
+			RequirePartitionFilter: t.RequirePartitionFilter,
 		})
 	}
 	return list, nil
 }
 
 func (s *Server) tablesDelete(ctx context.Context, r *request) (any, error) {
-	ref := r.tableRef()
+	ref := s.catalog.canonical(r.tableRef())
 	release, err := s.lockIdle(ctx, []tableRef{ref})
 	if err != nil {
 		return nil, err
@@ -229,6 +231,7 @@ func (s *Server) dropTable(ctx context.Context, t *txn, ref tableRef) error {
 	if _, err := t.exec(ctx, "DROP TABLE IF EXISTS "+ref.physical()); err != nil {
 		return err
 	}
+	t.onCommit(func() { s.partitions.forget(ref) })
 	return s.catalog.putTable(ctx, t, ref, nil)
 }
 
@@ -265,7 +268,7 @@ func (s *Server) tablesTestIamPermissions(_ context.Context, r *request) (any, e
 	if method != "testIamPermissions" {
 		return nil, notImplemented("POST %s", r.path)
 	}
-	if _, err := s.catalog.table(tableRef{r.project, r.dataset, name}); err != nil {
+	if _, err := s.catalog.table(s.catalog.canonical(tableRef{r.project, r.dataset, name})); err != nil {
 		return nil, err
 	}
 	var asked bq.TestIamPermissionsRequest

@@ -117,11 +117,8 @@ func TestTable_ExpiredTableIsGone(t *testing.T) {
 func TestTable_RefusesWhatIsNotCovered(t *testing.T) {
 	f := start(t, nil)
 	for name, md := range map[string]*client.TableMetadata{
-		"view":            {ViewQuery: "SELECT 1"},
-		"hours":           {Schema: eventSchema(), TimePartitioning: &client.TimePartitioning{Type: client.HourPartitioningType, Field: "timestamp"}},
-		"arrival":         {Schema: eventSchema(), TimePartitioning: &client.TimePartitioning{}},
-		"required filter": {Schema: eventSchema(), RequirePartitionFilter: true, TimePartitioning: &client.TimePartitioning{Field: "timestamp"}},
-		"record":          {Schema: client.Schema{{Name: "r", Type: client.RecordFieldType, Schema: eventSchema()}}},
+		"view":   {ViewQuery: "SELECT 1"},
+		"record": {Schema: client.Schema{{Name: "r", Type: client.RecordFieldType, Schema: eventSchema()}}},
 	} {
 		requireReason(t, f.table(name[:1]).Create(f.ctx, md), http.StatusNotImplemented, "notImplemented")
 	}

@@ -220,11 +220,15 @@ func (t *translator) tableItem(tok token) error {
 		t.emit(ident(path[0]))
 		return nil
 	}
-	ref, _, err := t.scope.read(path)
+	ref, table, err := t.scope.read(path)
 	if err != nil {
 		return err
 	}
-	t.emit(ref.physical())
+	if err := t.checkReading(ref, table); err != nil {
+		return err
+	}
+	t.scope.scanned.note(ref, table)
+	t.emit(source(ref, table, t.tokens))
 	if next := t.at(0); !next.is("AS") && !isName(next) {
 		t.emit("AS " + ident(ref.table))
 	}

@@ -1,7 +1,5 @@
 package bigquery
 
-import ()
-
 // word translates a word at the current position: a keyword, function, type or
 // identifier, whichever it is here.
 func (t *translator) word(tok token) error {
@@ -37,7 +35,16 @@ func (t *translator) word(tok token) error {
 
 func (t *translator) identifier(tok token) {
 	t.pos++
-	t.emit(ident(tok.text))
+	if !tok.is(partitionDate) {
+		t.emit(ident(tok.text))
+		return
+	}
+	qualifier := ""
+	if n := len(t.out); n > 1 && t.out[n-1] == "." {
+		qualifier = t.out[n-2] + "."
+		t.out = t.out[:n-2]
+	}
+	t.emit("bq_date(" + qualifier + ident(partitionTime) + ")")
 }
 
 // isFunction tells whether a word before a parenthesis is a function's name.

@@ -58,7 +58,7 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*stack.Config)) *world {
 	t.Parallel()
-	cfg := stack.Config{Models: "events", Partitions: 4, Memory: true, BigQuery: bigquery.Config{Threads: 1}}
+	cfg := stack.Config{Models: "events", Partitions: 4, Memory: true, MinSessionTimeout: time.Second, BigQuery: bigquery.Config{Threads: 1}}
 	faults := bigquery.NewFaultScript()
 	cfg.BigQuery.Faults = faults
 	for _, c := range change {

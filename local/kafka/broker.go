@@ -120,9 +120,7 @@ func options(cfg Config) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(cfg.Brokers),
 		kfake.DefaultNumPartitions(int(cfg.Partitions)),
-		// Production's default session timeout is longer; tests want dead
-		// members to be noticed within a second.
-		kfake.GroupMinSessionTimeout(100 * time.Millisecond),
+		kfake.GroupMinSessionTimeout(cfg.MinSessionTimeout),
 		kfake.BrokerConfigs(map[string]string{
 			"group.consumer.heartbeat.interval.ms": strconv.FormatInt(cfg.Heartbeat.Milliseconds(), 10),
 			"message.max.bytes":                    strconv.Itoa(cfg.MaxMessageBytes),

@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func testContext(t *testing.T) context.Context {
@@ -47,8 +49,8 @@ func TestStart_CreatesTopicsWithPartitions(t *testing.T) {
 }
 
 func TestStart_ReportsAllFaults(t *testing.T) {
-	_, err := Start(Config{Partitions: -1, Ports: []int{1, 2}, Memory: true, DataDir: "x", RetentionBytes: -1})
-	for _, want := range []string{"partitions is -1", "2 ports for 1 brokers", "exclude each other", "retention is -1"} {
+	_, err := Start(Config{Partitions: -1, Ports: []int{1, 2}, Memory: true, DataDir: "x", RetentionBytes: -1, MinSessionTimeout: -time.Second})
+	for _, want := range []string{"partitions is -1", "minimum session timeout is -1s", "2 ports for 1 brokers", "exclude each other", "retention is -1"} {
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -114,6 +116,27 @@ func TestRetention_DropsOldSegments(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return b.Cluster().PartitionInfo("events", 0).LogStartOffset > 0
 	}, 10*time.Second, 5*time.Millisecond)
+}
+
+// Kafka's default of group.min.session.timeout.ms is 6,000.
+func TestGroup_RefusesSessionTimeoutsBelowTheMinimum(t *testing.T) {
+	join := func(cfg Config, timeout time.Duration) error {
+		cfg.Topics, cfg.Memory = []string{"events"}, true
+		b := start(t, cfg)
+		req := kmsg.NewPtrJoinGroupRequest()
+		req.Group, req.ProtocolType, req.RebalanceTimeoutMillis = "g", "consumer", 1000
+		req.SessionTimeoutMillis = int32(timeout.Milliseconds())
+		protocol := kmsg.NewJoinGroupRequestProtocol()
+		protocol.Name = "range"
+		req.Protocols = append(req.Protocols, protocol)
+		resp, err := req.RequestWith(testContext(t), client(t, b))
+		require.NoError(t, err)
+		return kerr.ErrorForCode(resp.ErrorCode)
+	}
+	require.ErrorIs(t, join(Config{}, 5999*time.Millisecond), kerr.InvalidSessionTimeout)
+	require.NotErrorIs(t, join(Config{}, 6*time.Second), kerr.InvalidSessionTimeout)
+	require.NotErrorIs(t, join(Config{MinSessionTimeout: time.Second}, time.Second), kerr.InvalidSessionTimeout)
+	require.ErrorIs(t, join(Config{MinSessionTimeout: time.Second}, 999*time.Millisecond), kerr.InvalidSessionTimeout)
 }
 
 func TestRebalance_SettlesFast(t *testing.T) {

@@ -44,6 +44,12 @@ type Config struct {
 	// that long. Members of classic groups choose their own interval.
 	Heartbeat time.Duration
 
+	// MinSessionTimeout is the shortest session timeout that members of classic groups
+	// may ask for, below which they are refused with INVALID_SESSION_TIMEOUT; 0 means
+	// Kafka's default, 6s (group.min.session.timeout.ms). Tests that want dead members
+	// to be noticed sooner set it.
+	MinSessionTimeout time.Duration
+
 	// RetentionBytes is how much of a partition is kept; 0 means everything.
 	// Only whole segments are dropped, of a quarter of it each.
 	RetentionBytes int64
@@ -63,6 +69,9 @@ func (c Config) validate() error {
 	}
 	if c.Memory && c.DataDir != "" {
 		errs = append(errs, fmt.Errorf("kafka: memory and data directory %q exclude each other", c.DataDir))
+	}
+	if c.MinSessionTimeout < 0 {
+		errs = append(errs, fmt.Errorf("kafka: minimum session timeout is %s; want at least 0 (0 means 6s)", c.MinSessionTimeout))
 	}
 	if c.RetentionBytes < 0 {
 		errs = append(errs, fmt.Errorf("kafka: retention is %d bytes; want at least 0 (0 means everything)", c.RetentionBytes))
@@ -86,6 +95,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 100 * time.Millisecond
+	}
+	if c.MinSessionTimeout == 0 {
+		c.MinSessionTimeout = 6 * time.Second
 	}
 	if c.RetentionInterval == 0 {
 		c.RetentionInterval = 5 * time.Second

@@ -43,6 +43,8 @@ type Config struct {
 	JSON       bool   // the tables' document columns are JSON instead of STRING
 	// BigQuery is passed on to the embedded BigQuery, for faults, timing and limits; Objects and Dir are set here.
 	BigQuery bigquery.Config
+	// MinSessionTimeout is passed on to the embedded Kafka; 0 means Kafka's default.
+	MinSessionTimeout time.Duration
 	// Memory keeps Kafka's log in memory, for short tests.
 	Memory bool
 	// NoTable leaves creating the tables to tidemark.
@@ -69,7 +71,8 @@ func Start(ctx context.Context, cfg Config) (s *Stack, err error) {
 		}
 	}()
 	if s.brokers = cfg.Brokers; len(s.brokers) == 0 {
-		if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic, PersonsTopic, DistinctIDsTopic}, Partitions: partitions(cfg), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory}); err != nil {
+		if s.Kafka, err = kafka.Start(kafka.Config{Topics: []string{Topic, PersonsTopic, DistinctIDsTopic}, Partitions: partitions(cfg), DataDir: sub(cfg.Dir, "kafka"), Memory: cfg.Memory,
+			MinSessionTimeout: cfg.MinSessionTimeout}); err != nil {
 			return s, err
 		}
 		s.brokers = s.Kafka.Addrs()

@@ -15,6 +15,7 @@ type metrics struct {
 	batches    *prometheus.CounterVec
 	rows       *prometheus.CounterVec
 	watermarks *prometheus.GaugeVec
+	partitions *prometheus.GaugeVec
 	// committed is told of every batch whose end offsets are committed.
 	committed func(*batch.Manifest)
 }
@@ -33,6 +34,8 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 			Help: "Rows of committed batches, by model."}, []string{"model"}),
 		watermarks: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_watermark_timestamp_seconds",
 			Help: "Unix time before which every record that came to a stream's topics is committed by the group, by stream: the same on every replica. No series while it is not known."}, []string{"stream"}),
+		partitions: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_table_partitions",
+			Help: "Partitions of a table that is partitioned, expired ones that are not deleted yet included, by table; looked at once a period by the replica that writes tidemark_status. BigQuery allows 10,000: alert above 9,500."}, []string{"table"}),
 	}
 	for _, step := range []string{"upload", "manifest", "prepare", "apply", "commit", "judge", "idle", "publish"} {
 		m.steps.WithLabelValues(step)
@@ -44,7 +47,7 @@ func newMetrics(reg prometheus.Registerer, s *service) *metrics {
 	for _, model := range s.cfg.Destination.Models {
 		m.rows.WithLabelValues(model)
 	}
-	reg.MustRegister(m.steps, m.failures, m.batches, m.rows, m.watermarks)
+	reg.MustRegister(m.steps, m.failures, m.batches, m.rows, m.watermarks, m.partitions)
 	m.gauges(reg, s)
 	return m
 }

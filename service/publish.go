@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -32,7 +33,9 @@ type publisher struct {
 	watermarks func(context.Context) (map[string]consumer.Watermark, error)
 	targets    func() []batch.Target // the tables as last resolved
 	// check says whether a table of events is the one that was filled.
-	check   func(context.Context, batch.Target) error
+	check func(context.Context, batch.Target) error
+	// count says how many partitions a table has.
+	count   func(ctx context.Context, project, dataset, table string) (int64, error)
 	streams []consumer.Stream
 	metrics *metrics
 	log     *slog.Logger
@@ -48,7 +51,7 @@ type publisher struct {
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
-		status: s.applier.status, check: s.creations.check, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
+		status: s.applier.status, check: s.creations.check, count: s.house.Partitions, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
 		wake: make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
 		published: make(map[string]time.Time),
 	}
@@ -157,6 +160,13 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 		return err
 	}
 	p.published[name] = through
+	if t.Partitions != nil {
+		n, err := p.count(ctx, t.Project, t.Dataset, t.Table)
+		if err != nil {
+			return fmt.Errorf("count the partitions of %s: %w", t, err)
+		}
+		p.metrics.partitions.WithLabelValues(name).Set(float64(n))
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.last[name] == last {

@@ -88,8 +88,7 @@ type Target struct {
 	Dataset  string   `json:"dataset"`
 	Table    string   `json:"table"`
 	Columns  []Column `json:"columns"` // the columns that are filled, by name
-	// StatusTable is the table in the dataset that says how far the others are complete, and that merges of one table
-	// conflict on; empty if there is none.
+	// StatusTable is the table in the dataset that says how far the others are complete; empty if there is none.
 	StatusTable string `json:"status_table,omitempty"`
 	// RemoveDeleted says that rows of deleted persons leave the table; otherwise they stay and is_deleted says so.
 	RemoveDeleted bool `json:"remove_deleted,omitempty"`

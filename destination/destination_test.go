@@ -222,7 +222,7 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 		{func(c *Config) { c.PersonsTable = "events" }, []string{`TIDEMARK_EVENTS_TABLE and TIDEMARK_PERSONS_TABLE are both "events"`}},
 		{func(c *Config) { c.Models = nil }, []string{"TIDEMARK_MODELS is empty; want events, persons or both"}},
 		{func(c *Config) { c.Models = []string{"events", "event", "events"} }, []string{`TIDEMARK_MODELS has "event"`, `TIDEMARK_MODELS has "events"`}},
-		{func(c *Config) { c.StatusTable = "" }, []string{"TIDEMARK_STATUS_TABLE is empty and TIDEMARK_MODELS has persons"}},
+		{func(c *Config) { c.StatusTable = "persons_fence" }, []string{`TIDEMARK_STATUS_TABLE is "persons_fence"; want another name`}},
 		{func(c *Config) { c.PersonDeletes = "keep" }, []string{`TIDEMARK_PERSON_DELETES is "keep"; want mark or remove`}},
 	} {
 		cfg := config(false, EventsModel, PersonsModel)
@@ -231,9 +231,9 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 			require.ErrorContains(t, cfg.Validate(), want)
 		}
 	}
-	alone := config(false, EventsModel)
+	alone := config(false, EventsModel, PersonsModel)
 	alone.StatusTable = ""
-	require.NoError(t, alone.Validate(), "events need no status table")
+	require.NoError(t, alone.Validate(), "nothing needs the status table")
 	_, err := New(config(false, EventsModel), "", nil)
 	require.ErrorContains(t, err, "project")
 }

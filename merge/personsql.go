@@ -8,20 +8,24 @@ import (
 	"tidemark/batch"
 )
 
-// mergeStatement returns the script that merges a stage of person changes.
+// mergeStatement returns the script that merges a stage of person changes; withStatus says that it updates the row of the
+// status table as well.
 //
 // Versions are not negative, so -1 stands for NULL: older than any. Each version is compared on its own, a person's with
 // the same person's and a mapping's with the same distinct id's, so that nothing older ever replaces anything newer,
 // whatever arrives first and however it is cut into batches.
-func mergeStatement(s stage) (string, []batch.Param, error) {
+func mergeStatement(s stage, withStatus bool) (string, []batch.Param, error) {
 	t, keys := s.table.Target, s.table.Keys
 	if keys == nil {
 		return "", nil, fmt.Errorf("manifest %s has no keys for table %s", s.manifest.ID, t)
 	}
-	sql, err := mergeSQL(t, s.name(), *keys)
+	sql, err := mergeSQL(t, s.name(), *keys, withStatus)
 	params := []batch.Param{
-		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()}, {Name: "table_name", Value: t.Table}, {Name: groupColumn, Value: s.manifest.Group},
+		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()},
 		{Name: "first_team", Value: keys.FirstTeam}, {Name: "last_team", Value: keys.LastTeam},
+	}
+	if withStatus {
+		params = append(params, batch.Param{Name: "table_name", Value: t.Table})
 	}
 	if hasPersons(*keys) {
 		params = append(params, batch.Param{Name: "first_person", Value: keys.FirstPerson}, batch.Param{Name: "last_person", Value: keys.LastPerson})
@@ -46,13 +50,16 @@ func hasColumn(t batch.Target, name string) bool {
 
 // mergeSQL is the script for the columns that the persons table has and for the kinds of changes in the stage: a MERGE
 // with an UPDATE is billed for its whole target, so one without rows is left out.
-func mergeSQL(t batch.Target, stage string, keys batch.Keys) (string, error) {
-	statements := []string{assertStageSQL + assertSeededSQL + fenceSQL("last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()")}
+func mergeSQL(t batch.Target, stage string, keys batch.Keys, withStatus bool) (string, error) {
+	statements := []string{fenceSQL("last_batch = @batch, last_batch_rows = @rows, merged_at = CURRENT_TIMESTAMP()", withStatus) + assertStageSQL + assertSeededSQL}
+	var doubled string
 	if hasPersons(keys) {
 		statements = append(statements, personStateSQL(stagedPersons, personBounds, t.RemoveDeleted))
+		doubled += doubledSQL("{person_state}", "person_id", "distinct_id IS NULL", personBounds)
 	}
 	if hasMappings(keys) {
 		statements = append(statements, mappingStateSQL(stagedMappings, mappingBounds))
+		doubled += doubledSQL("{mapping_state}", "distinct_id", "distinct_id IS NOT NULL", mappingBounds)
 	}
 	persons, err := personsSQL(t)
 	if err != nil {
@@ -62,38 +69,13 @@ func mergeSQL(t batch.Target, stage string, keys batch.Keys) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sql, err := transaction(t, append(statements, persons))
+	sql, err := transaction(t, append(statements, doubled, persons, doubledPersonsSQL))
 	return strings.ReplaceAll(sql, "{stage}", staged), err
 }
 
-// transaction ends statements, the first of which is the fence, and names the tables of t in them.
-func transaction(t batch.Target, statements []string) (string, error) {
-	sql := strings.Join(append(statements, "COMMIT TRANSACTION;\n"), "\n")
-	for placeholder, table := range map[string]string{
-		"{status}": t.StatusTable, "{persons}": t.Table, "{person_state}": t.Table + personSuffix, "{mapping_state}": t.Table + mappingSuffix,
-	} {
-		name, err := tableSQL(t.Project, t.Dataset, table)
-		if err != nil {
-			return "", err
-		}
-		sql = strings.ReplaceAll(sql, placeholder, name)
-	}
-	return sql, nil
-}
-
-// assertStageSQL counts before the transaction: a stage is loaded once and not changed.
+// assertStageSQL: a stage is loaded once and not changed.
 const assertStageSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the stage table does not hold the rows that were loaded into it';
 `
-
-// fenceSQL begins a transaction with the row that those of one table conflict on.
-func fenceSQL(sets string) string {
-	return `ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name AND consumer_group = @consumer_group) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
-BEGIN TRANSACTION;
-
-UPDATE {status} SET ` + sets + `
-WHERE table_name = @table_name AND consumer_group = @consumer_group;
-`
-}
 
 // personsSQL merges the join of the two states, for the keys that the stage touches: the distinct ids in it, and all
 // distinct ids of the persons in it. The rows that it compares with are normally made of the same states, and then a row

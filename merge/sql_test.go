@@ -89,13 +89,14 @@ func TestMergeSQL_Golden(t *testing.T) {
 		"merge_created_columns.sql":      {personColumns("STRING", created), false, both},
 		"merge_created_columns_json.sql": {personColumns(batch.JSONType, created), false, both},
 		"merge_all_columns_remove.sql":   {personColumns(batch.JSONType, nil), true, both},
+		"merge_beside_older_version.sql": {personColumns("STRING", created), false, both},
 		"merge_few_columns.sql":          {personColumns("", needed), false, both},
 		"merge_few_columns_remove.sql":   {personColumns("", needed), true, both},
 		"merge_persons_only.sql":         {personColumns("STRING", created), false, batch.Keys{FirstPerson: "0", LastPerson: "1"}},
 		"merge_mappings_only.sql":        {personColumns("STRING", created), false, batch.Keys{FirstDistinctID: "0", LastDistinctID: "1"}},
 	} {
 		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
-		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys)
+		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys, name == "merge_beside_older_version.sql")
 		require.NoError(t, err)
 		golden(t, name, got)
 	}
@@ -111,10 +112,11 @@ func TestSeedSQL_Golden(t *testing.T) {
 	}{
 		"seed_all_columns.sql":             {personColumns("STRING", nil), false},
 		"seed_all_columns_json_remove.sql": {personColumns(batch.JSONType, nil), true},
+		"seed_beside_older_version.sql":    {personColumns("STRING", nil), false},
 		"seed_few_columns.sql":             {personColumns("", needed), false},
 	} {
 		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
-		got, err := seedSQL(tgt)
+		got, err := seedSQL(tgt, name == "seed_beside_older_version.sql")
 		require.NoError(t, err)
 		golden(t, name, got)
 	}
@@ -122,6 +124,9 @@ func TestSeedSQL_Golden(t *testing.T) {
 
 func TestStatusSQL_Golden(t *testing.T) {
 	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status"}
+	fence, err := named(fenceRowSQL, tgt)
+	require.NoError(t, err)
+	golden(t, "fence_row.sql", fence)
 	row, err := statusRowSQL(tgt)
 	require.NoError(t, err)
 	golden(t, "status_row.sql", row)
@@ -135,7 +140,7 @@ func TestStatusSQL_Golden(t *testing.T) {
 
 func TestMergeSQL_RefusesNamesThatWouldNeedEscaping(t *testing.T) {
 	good := batch.Target{Project: "p", Dataset: "ds", Table: "persons", StatusTable: "s", Columns: personColumns("STRING", nil)}
-	_, err := mergeSQL(good, "stage", batch.Keys{})
+	_, err := mergeSQL(good, "stage", batch.Keys{}, true)
 	require.NoError(t, err)
 	for _, change := range []func(*batch.Target){
 		func(t *batch.Target) { t.Table = "p`" },
@@ -144,7 +149,7 @@ func TestMergeSQL_RefusesNamesThatWouldNeedEscaping(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		_, err := mergeSQL(bad, "stage", batch.Keys{})
+		_, err := mergeSQL(bad, "stage", batch.Keys{}, true)
 		require.ErrorContains(t, err, "characters other than")
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"tidemark/batch"
 	"tidemark/consumer"
-	"tidemark/destination"
 	"tidemark/merge"
 )
 
@@ -140,13 +139,9 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 	p.mu.Lock()
 	last := p.last[name]
 	p.mu.Unlock()
-	m := last
-	if t.Model == destination.PersonsModel {
-		m = nil // the merge itself has written its batch
-	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	if err := p.status.Publish(ctx, t, through, m); err != nil {
+	if err := p.status.Publish(ctx, t, through, last); err != nil {
 		return err
 	}
 	p.published[name] = through

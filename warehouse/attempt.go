@@ -55,16 +55,32 @@ func (a *attempt) ended() time.Time {
 	return time.Time{}
 }
 
-// failure returns the error of an attempt that is done, nil if it succeeded.
-func (a *attempt) failure(kind string) *Error {
+// failure returns the error of an attempt that is done, nil if it succeeded. limit is what a query may be billed for now: the
+// refusal of one with another limit says nothing of the next attempt.
+func (a *attempt) failure(kind string, limit Limit) *Error {
 	if !a.failed() {
 		return nil
 	}
 	e := classify(kind+" job", a.id, a.job.LastStatus().Err())
-	if e.Reason == reasonQuota {
+	switch {
+	case e.Reason == reasonQuota && !e.Expected():
 		e.wait = max(0, quotaPause-time.Since(a.ended()))
+	case e.Reason == reasonBilled && a.maxBilled() == int64(limit):
+		e.wait = max(0, billedPause-time.Since(a.ended()))
 	}
 	return e
+}
+
+// maxBilled is the limit that a query was submitted with.
+func (a *attempt) maxBilled() int64 {
+	config, err := a.job.Config()
+	if err != nil {
+		return 0 // a kind of job that tidemark does not make
+	}
+	if query, ok := config.(*bigquery.QueryConfig); ok {
+		return query.MaxBytesBilled
+	}
+	return 0
 }
 
 // result describes an attempt that succeeded.
@@ -150,8 +166,9 @@ func (c *Client) get(ctx context.Context, ref batch.JobRef, n int) (*attempt, er
 	return a, nil
 }
 
-// wait polls the attempt until it is done. There is no limit on how long a job may take: as long as it can still
-// succeed nothing else may be submitted in its place, and giving up would only mean attaching again.
+// wait polls the attempt until it is done. Here is no limit on how long a job may take: as long as it can still succeed
+// nothing else may be submitted in its place, and giving up would only mean attaching again. It is BigQuery that ends a job
+// that takes too long (TIDEMARK_JOB_TIMEOUT).
 func (c *Client) wait(ctx context.Context, a *attempt) error {
 	started, mentioned, failures := time.Now(), patience, 0
 	for every := pollMin; !a.done(); every = min(every*3/2, c.cfg.BigQueryPollMax) {

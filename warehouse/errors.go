@@ -109,13 +109,10 @@ func isTransient(reason, message string) bool {
 		return isConflict(message)
 	case "resourcesExceeded":
 		return isQueueFull(message) // with any other text the query itself is too large
+	case "stopped":
+		return isTimeout(reason, message)
 	}
 	return false
-}
-
-// isQueueFull says whether the queue of a table's UPDATE, DELETE and MERGE statements is full (m-lab/etl-gardener issue 293).
-func isQueueFull(message string) bool {
-	return strings.Contains(message, "Too many DML statements outstanding")
 }
 
 // isConflict says whether two scripts wanted to change one table at a time, and this is the one that was cancelled
@@ -125,6 +122,14 @@ func isConflict(message string) bool { return strings.Contains(message, "due to 
 
 // Hint says what an operator can do, in words that stand by themselves on a status page.
 func (e *Error) Hint() string {
+	switch {
+	case e.Expected():
+		return hintGivesWay
+	case isTimeout(e.Reason, e.Message):
+		return hintTimeout
+	case e.Reason == reasonBilled:
+		return hintBilled(e.Message)
+	}
 	switch e.Reason {
 	case reasonToken:
 		return "the process has no usable Google credentials: check the service account, workload identity or GOOGLE_APPLICATION_CREDENTIALS"

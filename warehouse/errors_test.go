@@ -49,6 +49,10 @@ func TestClassify(t *testing.T) {
 		{"load job", failed("notFound", "Not found: URI gs://bucket/tidemark/parts/x/00001.parquet"), true, "lifecycle"},
 		{"load job", failed("notFound", "Not found: Table proj:ds.events was not found in location EU"), true, "the table is gone"},
 		{"load job", failed("accessDenied", "Access Denied: File gs://bucket/x.parquet: Access Denied: sa@proj.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object."), true, "storage.objects.get"},
+		{"query job", failed("quotaExceeded", "Quota exceeded: Your table exceeded quota for total number of dml jobs writing to a table, pending + running. For more information, see https://cloud.google.com/bigquery/docs/troubleshoot-quotas"), false, "one after the other"},
+		{"query job", failed("timeout", "Job timed out after 7200000 ms"), false, "TIDEMARK_JOB_TIMEOUT"},
+		{"query job", failed("stopped", "Job execution was cancelled: Job timed out after 7200 sec"), false, "TIDEMARK_JOB_TIMEOUT"},
+		{"query job", failed("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 163595928. 164626432 or higher required."), true, "TIDEMARK_MAX_BYTES_BILLED"},
 		{"load job", failed("stopped", "Job execution was cancelled: User requested cancellation"), true, "cancelled"},
 
 		{"submit load job", answer(404, "notFound", "Not found: Dataset proj:ds was not found in location US"), true, "another location"},

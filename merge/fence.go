@@ -46,17 +46,22 @@ func (m *Merger) ensureFence(ctx context.Context, t batch.Target) (until time.Ti
 	if _, err := m.warehouse.Query(ctx, job); err != nil {
 		return until, fmt.Errorf("make the row of %s%s: %w", t, fenceSuffix, err)
 	}
-	if t.StatusTable == "" {
-		return until, nil
-	}
-	status, found, err := m.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.StatusTable)
-	if err != nil {
-		return until, err
-	}
-	if found && status.Before(created) { // a version before the fence table may have made it
+	older, err := m.older(ctx, t, created)
+	if older {
 		until = created.Add(alongside)
 	}
-	return until, nil
+	return until, err
+}
+
+// older says whether a version before the fence table has merged into t, and may still do so: such a version made the side
+// tables without a fence, which is otherwise made first, and conflicts on the status table.
+func (m *Merger) older(ctx context.Context, t batch.Target, fence time.Time) (bool, error) {
+	side, found, err := m.warehouse.CreatedAt(ctx, t.Project, t.Dataset, personState(t).Table)
+	if err != nil || !found || !side.Before(fence) || t.StatusTable == "" {
+		return false, err
+	}
+	_, found, err = m.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.StatusTable)
+	return found, err
 }
 
 const fenceRowSQL = `INSERT INTO {fence} (merged_at)

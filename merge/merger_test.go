@@ -138,15 +138,15 @@ func TestMerger_NeedsNoStatusTable(t *testing.T) {
 }
 
 // Versions before the fence table conflict on the row of the status table. While they may still run, merges and seeds
-// update that row, too: for a day from when the fence table was made, if the status table is older.
+// update that row, too: for a day from when the fence table was made, if the side tables are older.
 func TestMerger_ExcludesOlderVersionsForADayAfterAnUpgrade(t *testing.T) {
 	for name, c := range map[string]struct {
-		status   time.Duration // its age when the fence is made; 0: there is none
+		sides    time.Duration // the age of the side tables when the fence is made; 0: there are none
 		after    time.Duration
 		together bool
 	}{
-		"no status table":            {0, time.Second, false},
-		"the status table is older":  {time.Hour, time.Second, true},
+		"all is new":                 {0, time.Second, false},
+		"the side tables are older":  {time.Hour, time.Second, true},
 		"a restart in the same day":  {time.Hour, 23 * time.Hour, true},
 		"the upgrade is a day ago":   {time.Hour, alongside, false},
 		"the fence table came first": {-time.Second, time.Second, false},
@@ -155,12 +155,13 @@ func TestMerger_ExcludesOlderVersionsForADayAfterAnUpgrade(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				m := w.persons()
-				if c.status != 0 {
-					w.tables["tidemark_status"] = &table{created: time.Now().Add(-c.status), rows: []string{"row"}}
+				w.tables["tidemark_status"] = &table{created: time.Now().Add(-time.Hour), rows: []string{"row"}}
+				if c.sides != 0 {
+					w.tables["persons_person_state"] = &table{created: time.Now().Add(-c.sides)}
 				}
 				_, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
 				require.NoError(t, err)
-				require.Equal(t, c.status > 0, strings.Contains(w.sent["seed"], "UPDATE `acme-prod.posthog.tidemark_status`"), w.sent["seed"])
+				require.Equal(t, c.sides > 0, strings.Contains(w.sent["seed"], "UPDATE `acme-prod.posthog.tidemark_status`"), w.sent["seed"])
 				wait(c.after)
 				m.ID[15]++
 				_, err = w.merger(calm).Apply(t.Context(), m, &m.Tables[0])

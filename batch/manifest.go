@@ -90,6 +90,8 @@ type Target struct {
 	Columns  []Column `json:"columns"` // the columns that are filled, by name
 	// StatusTable is the table in the dataset that says how far the others are complete; empty if there is none.
 	StatusTable string `json:"status_table,omitempty"`
+	// View says that the table is a view over the side tables of persons, which merges keep instead of a third table.
+	View bool `json:"view,omitempty"`
 	// RemoveDeleted says that rows of deleted persons leave the table; otherwise they stay and is_deleted says so.
 	RemoveDeleted bool `json:"remove_deleted,omitempty"`
 }

@@ -19,6 +19,8 @@ type Config struct {
 	PersonsTable string `envconfig:"PERSONS_TABLE" default:"persons" desc:"Table in TIDEMARK_DATASET that takes the persons, one row per team and distinct id; it is created if it does not exist. Three more tables beside it are tidemark's own: _person_state and _distinct_id_state behind the name hold what has no row there yet, and merges exclude each other by _fence."`
 	// PersonDeletes is what becomes of the rows of deleted persons.
 	PersonDeletes string `envconfig:"PERSON_DELETES" default:"mark" desc:"What becomes of the rows of deleted persons and distinct ids: mark keeps them and sets is_deleted, as PostHog's own export does; remove deletes them and the person's properties."`
+	// PersonsAs is what persons are in the dataset; nothing is the same as table.
+	PersonsAs string `envconfig:"PERSONS_AS" default:"table" desc:"What TIDEMARK_PERSONS_TABLE is: table, or view: a view over the two side tables, with the columns that the table would have. A merge then changes two tables instead of three and is billed for a third of it, and each reader pays for the join; readers need access to the side tables. It is made by the first merge. It cannot be changed for a name that exists as the other kind."`
 	// StatusTable says how far the other tables are complete.
 	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per period and table. Empty turns it off."`
 	// JSONColumns chooses the type of the JSON documents' columns in a table that tidemark creates. An existing table's
@@ -56,6 +58,9 @@ func (c Config) validateModels() error {
 	}
 	if len(c.Models) == 0 {
 		errs = append(errs, fmt.Errorf("TIDEMARK_MODELS is empty; want %s, %s or both", EventsModel, PersonsModel))
+	}
+	if c.PersonsAs != "" && c.PersonsAs != asTable && c.PersonsAs != asView {
+		errs = append(errs, fmt.Errorf("TIDEMARK_PERSONS_AS is %q; want %s or %s", c.PersonsAs, asTable, asView))
 	}
 	if c.PersonDeletes != markDeletes && c.PersonDeletes != removeDeletes {
 		errs = append(errs, fmt.Errorf("TIDEMARK_PERSON_DELETES is %q; want %s or %s", c.PersonDeletes, markDeletes, removeDeletes))

@@ -63,7 +63,11 @@ func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 		if !d.cfg.Exports(kind.model) {
 			continue
 		}
-		t, err := d.resolve(ctx, kind)
+		resolve := d.resolve
+		if kind.model == PersonsModel && d.cfg.PersonsAs == asView {
+			resolve = d.resolveView
+		}
+		t, err := resolve(ctx, kind)
 		res.Tables, errs = append(res.Tables, t), append(errs, err)
 	}
 	return res, errors.Join(errs...)
@@ -84,6 +88,9 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 		return ResolvedTable{}, err
 	}
 	res := ResolvedTable{Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable}}
+	if err := refuseView(kind, found, res.Target.String()); err != nil {
+		return ResolvedTable{}, err
+	}
 	columns, faults := match(found, kind.known, kind.needed)
 	if len(faults) > 0 {
 		return ResolvedTable{}, &Error{Table: res.Target.String(), Variable: kind.variable, Faults: faults}

@@ -51,6 +51,8 @@ func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 	return nil
 }
 
+func (w *warehouse) Location(context.Context, string, string) (string, error) { return "EU", w.err }
+
 func config(json bool, models ...string) Config {
 	return Config{Models: models, Dataset: "posthog", EventsTable: "events", PersonsTable: "persons", PersonDeletes: "mark",
 		StatusTable: "tidemark_status", JSONColumns: json}
@@ -223,6 +225,7 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 		{func(c *Config) { c.Models = nil }, []string{"TIDEMARK_MODELS is empty; want events, persons or both"}},
 		{func(c *Config) { c.Models = []string{"events", "event", "events"} }, []string{`TIDEMARK_MODELS has "event"`, `TIDEMARK_MODELS has "events"`}},
 		{func(c *Config) { c.StatusTable = "persons_fence" }, []string{`TIDEMARK_STATUS_TABLE is "persons_fence"; want another name`}},
+		{func(c *Config) { c.PersonsAs = "views" }, []string{`TIDEMARK_PERSONS_AS is "views"; want table or view`}},
 		{func(c *Config) { c.PersonDeletes = "keep" }, []string{`TIDEMARK_PERSON_DELETES is "keep"; want mark or remove`}},
 	} {
 		cfg := config(false, EventsModel, PersonsModel)

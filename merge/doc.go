@@ -18,5 +18,6 @@
 //	doubled.go                                   the look for keys that are in a table twice
 //	fence.go                                     the row that merges of one table conflict on
 //	side.go, statesql.go, seed.go                side tables, what keeps them, what fills new ones from the persons table
+//	view.go                                      persons as a view over the side tables
 //	status.go                                    the status table
 package merge

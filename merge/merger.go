@@ -117,6 +117,15 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 	if err := m.seed(ctx, t, made, there.withStatus(t)); err != nil {
 		return there, err
 	}
+	if t.View {
+		view, err := personsView(t)
+		if err != nil {
+			return there, err
+		}
+		if err := m.warehouse.CreateView(ctx, t.Project, t.Dataset, view); err != nil {
+			return there, err
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sides[t.String()] = there

@@ -61,15 +61,19 @@ func mergeSQL(t batch.Target, stage string, keys batch.Keys, withStatus bool) (s
 		statements = append(statements, mappingStateSQL(stagedMappings, mappingBounds))
 		doubled += doubledSQL("{mapping_state}", "distinct_id", "distinct_id IS NOT NULL", mappingBounds)
 	}
-	persons, err := personsSQL(t)
-	if err != nil {
-		return "", err
+	statements = append(statements, doubled)
+	if !t.View {
+		persons, err := personsSQL(t)
+		if err != nil {
+			return "", err
+		}
+		statements = append(statements, persons, doubledPersonsSQL)
 	}
 	staged, err := tableSQL(t.Project, t.Dataset, stage)
 	if err != nil {
 		return "", err
 	}
-	sql, err := transaction(t, append(statements, doubled, persons, doubledPersonsSQL))
+	sql, err := transaction(t, statements)
 	return strings.ReplaceAll(sql, "{stage}", staged), err
 }
 

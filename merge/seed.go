@@ -38,7 +38,14 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time, wit
 // is_deleted does not say which half of a row it is about, and only rows with the person's latest version say anything of
 // the person as it is: where all of those have it, it is taken for the person's, and where only some have, for their
 // mappings'.
+//
+// A view has no rows of its own: then there is nothing to tell, and the states are only marked.
 func seedSQL(t batch.Target, withStatus bool) (string, error) {
+	fence := fenceSQL("merged_at = CURRENT_TIMESTAMP()", withStatus)
+	marks := []string{seededSQL("{person_state}", "person_id"), seededSQL("{mapping_state}", "distinct_id")}
+	if t.View {
+		return transaction(t, append([]string{fence}, marks...))
+	}
 	properties := ownColumn(t, "properties", "STRING")
 	if t.HasJSON() { // TO_JSON_STRING makes the text "null" of NULL
 		properties = "IF(" + properties + " IS NULL, NULL, TO_JSON_STRING(" + properties + "))"
@@ -66,10 +73,7 @@ func seedSQL(t batch.Target, withStatus bool) (string, error) {
     FROM ` + rows + `
   )
   WHERE TRUE`
-	return transaction(t, []string{
-		fenceSQL("merged_at = CURRENT_TIMESTAMP()", withStatus), personStateSQL(persons, "", t.RemoveDeleted), mappingStateSQL(mappings, ""),
-		seededSQL("{person_state}", "person_id"), seededSQL("{mapping_state}", "distinct_id"),
-	})
+	return transaction(t, append([]string{fence, personStateSQL(persons, "", t.RemoveDeleted), mappingStateSQL(mappings, "")}, marks...))
 }
 
 // seededSQL puts a row into a state that says that it is seeded: of team 0, which no message can have.

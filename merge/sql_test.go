@@ -102,6 +102,30 @@ func TestMergeSQL_Golden(t *testing.T) {
 	}
 }
 
+func TestViewSQL_Golden(t *testing.T) {
+	created := func(c model.Column) bool { return c.Created }
+	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", View: true}
+	both := batch.Keys{FirstTeam: 2, LastTeam: 2, FirstPerson: "0", LastPerson: "1", FirstDistinctID: "a", LastDistinctID: "b"}
+	for name, c := range map[string]struct {
+		columns []batch.Column
+		remove  bool
+	}{
+		"view_created_columns.sql":         {personColumns("STRING", created), false},
+		"view_all_columns_json_remove.sql": {personColumns(batch.JSONType, nil), true},
+	} {
+		tgt.Columns, tgt.RemoveDeleted = c.columns, c.remove
+		got, err := viewSQL(tgt)
+		require.NoError(t, err)
+		golden(t, name, got)
+	}
+	got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", both, false)
+	require.NoError(t, err)
+	golden(t, "merge_view_remove.sql", got)
+	got, err = seedSQL(tgt, false)
+	require.NoError(t, err)
+	golden(t, "seed_view.sql", got)
+}
+
 func TestSeedSQL_Golden(t *testing.T) {
 	needed := func(c model.Column) bool {
 		return strings.Contains(c.Name, "_id") && c.Name != "is_identified" || c.Name == "person_version"

@@ -248,6 +248,17 @@ func (w *view) CreateSide(_ context.Context, _, _ string, side Side) error {
 	})
 }
 
+// CreateView implements [Warehouse].
+func (w *view) CreateView(_ context.Context, _, _ string, v View) error {
+	return w.call("view", func() error {
+		if w.tables[v.Table] == nil {
+			w.tables[v.Table] = &table{created: time.Now()}
+			w.effects = append(w.effects, "create "+v.Table)
+		}
+		return nil
+	})
+}
+
 // CreateStage implements [Warehouse].
 func (w *view) CreateStage(_ context.Context, _, _, name string, columns []batch.Column, expires time.Time, _ map[string]string) error {
 	return w.call("create", func() error {

@@ -33,7 +33,7 @@ func allParams() []batch.Param {
 // schemaOf has the tables that a golden file is about. Which type persons' properties have is said here, not guessed
 // from the statement: one that forgets to parse them, or parses what is not to be JSON, is refused.
 func schemaOf(t *testing.T, file string) schema {
-	json := []string{"merge_created_columns_json.sql", "merge_all_columns_remove.sql", "seed_all_columns_json_remove.sql"}
+	json := []string{"merge_created_columns_json.sql", "merge_all_columns_remove.sql", "seed_all_columns_json_remove.sql", "view_all_columns_json_remove.sql"}
 	switch name := filepath.Base(file); {
 	case strings.HasPrefix(name, "insert_"):
 		return eventsSchema(t)
@@ -83,7 +83,10 @@ func TestSentStatements_AreGoogleSQLWithTheirParameters(t *testing.T) {
 		r := record(t, tgt, keys)
 		want := 4 // the INSERT or MERGE, the status table's row, and two UPDATEs of it
 		if keys != nil {
-			want++ // the side tables are seeded
+			want += 2 // the fence's row, and the side tables are seeded
+		}
+		if tgt.View {
+			want++ // its query
 		}
 		require.Len(t, r.sent, want)
 		for _, job := range r.sent {
@@ -101,6 +104,8 @@ func TestSentStatements_AreGoogleSQLWithTheirParameters(t *testing.T) {
 				sent(persons, &k)
 				removing := persons
 				removing.RemoveDeleted = true
+				sent(removing, &k)
+				removing.View = true
 				sent(removing, &k)
 			}
 		}

@@ -52,17 +52,6 @@ type Table struct {
 	Keys *Keys `json:"keys,omitempty"`
 }
 
-// Keys are the smallest and the largest keys among the rows of a table, so that a MERGE need not read what cannot match.
-// They are values of records and must not be logged. A model without such a key leaves its bounds empty.
-type Keys struct {
-	FirstTeam       int64  `json:"first_team"`
-	LastTeam        int64  `json:"last_team"`
-	FirstPerson     string `json:"first_person,omitempty"`
-	LastPerson      string `json:"last_person,omitempty"`
-	FirstDistinctID string `json:"first_distinct_id,omitempty"`
-	LastDistinctID  string `json:"last_distinct_id,omitempty"`
-}
-
 // Rows returns the number of rows in the parts.
 func (t *Table) Rows() (rows int64) {
 	for _, p := range t.Parts {

@@ -33,6 +33,8 @@ type keys struct {
 	mu     sync.Mutex
 	any    bool
 	bounds batch.Keys
+
+	persons, distinctIDs ranges
 }
 
 func newSheet(t Table) *sheet {
@@ -49,6 +51,7 @@ func (s *sheet) contents(parts []batch.Part) batch.Table {
 	defer s.keys.mu.Unlock()
 	if s.keys.any {
 		bounds := s.keys.bounds
+		bounds.Persons, bounds.DistinctIDs = s.keys.persons.covering(), s.keys.distinctIDs.covering()
 		t.Keys = &bounds
 	}
 	return t

@@ -15,6 +15,7 @@
 //	staged.go, stage.go                          the common way: stage, load, last job
 //	inserter.go, sql.go                          rows into JSON columns
 //	merger.go, personsql.go, personjoin.go       the merge of persons, its script, and the join in it
+//	bounds.go                                    what of the tables is read
 //	doubled.go                                   the look for keys that are in a table twice
 //	fence.go                                     the row that merges of one table conflict on
 //	side.go, statesql.go, seed.go                side tables, what keeps them, what fills new ones from the persons table

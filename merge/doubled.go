@@ -23,18 +23,20 @@ func doubledSQL(state, key, kind, bounds string) string {
 
 // doubledPersonsSQL asserts the same of the persons table, whose touched keys are the distinct ids in the stage and all distinct
 // ids of the persons in it.
-const doubledPersonsSQL = `ASSERT NOT EXISTS (
+func doubledPersonsSQL(within bounds) string {
+	return `ASSERT NOT EXISTS (
   SELECT 1
   FROM {persons} AS t
   LEFT JOIN (SELECT DISTINCT team_id, distinct_id FROM {stage} WHERE distinct_id IS NOT NULL) AS i
     ON i.team_id = t.team_id AND i.distinct_id = t.distinct_id
   LEFT JOIN (SELECT DISTINCT team_id, person_id FROM {stage} WHERE distinct_id IS NULL) AS c
     ON c.team_id = t.team_id AND c.person_id = t.person_id
-  WHERE t.team_id BETWEEN @first_team AND @last_team
+  WHERE ` + within.team("t") + `
   GROUP BY t.team_id, t.distinct_id
   HAVING COUNT(*) > 1 AND COUNTIF(i.team_id IS NOT NULL OR c.team_id IS NOT NULL) > 0
 ) AS 'table {persons} has a key of this batch twice; ` + doubledHint + `';
 `
+}
 
 // doubledHint is read by an operator in the job's error. The batch waits, and nothing of it is in the tables.
 const doubledHint = "stop all replicas, keep the latest row of each key as the runbook says (A key is in a table twice), and start them again"

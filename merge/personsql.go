@@ -20,18 +20,9 @@ func mergeStatement(s stage, withStatus bool) (string, []batch.Param, error) {
 		return "", nil, fmt.Errorf("manifest %s has no keys for table %s", s.manifest.ID, t)
 	}
 	sql, err := mergeSQL(t, s.name(), *keys, withStatus)
-	params := []batch.Param{
-		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()},
-		{Name: "first_team", Value: keys.FirstTeam}, {Name: "last_team", Value: keys.LastTeam},
-	}
+	params := append(boundsOf(*keys).params(), batch.Param{Name: "batch", Value: s.manifest.ID.String()}, batch.Param{Name: "rows", Value: s.table.Rows()})
 	if withStatus {
 		params = append(params, batch.Param{Name: "table_name", Value: t.Table})
-	}
-	if hasPersons(*keys) {
-		params = append(params, batch.Param{Name: "first_person", Value: keys.FirstPerson}, batch.Param{Name: "last_person", Value: keys.LastPerson})
-	}
-	if hasMappings(*keys) {
-		params = append(params, batch.Param{Name: "first_distinct_id", Value: keys.FirstDistinctID}, batch.Param{Name: "last_distinct_id", Value: keys.LastDistinctID})
 	}
 	if hasColumn(t, ingestedColumn) {
 		params = append(params, batch.Param{Name: "ingested_at", Value: s.manifest.IngestedAt})
@@ -40,9 +31,6 @@ func mergeStatement(s stage, withStatus bool) (string, []batch.Param, error) {
 }
 
 const ingestedColumn = "bq_ingested_timestamp"
-
-func hasPersons(k batch.Keys) bool  { return k.LastPerson != "" }
-func hasMappings(k batch.Keys) bool { return k.LastDistinctID != "" }
 
 func hasColumn(t batch.Target, name string) bool {
 	return slices.ContainsFunc(t.Columns, func(c batch.Column) bool { return strings.EqualFold(c.Name, name) })
@@ -53,21 +41,22 @@ func hasColumn(t batch.Target, name string) bool {
 func mergeSQL(t batch.Target, stage string, keys batch.Keys, withStatus bool) (string, error) {
 	statements := []string{fenceSQL("last_batch = @batch, last_batch_rows = @rows, merged_at = CURRENT_TIMESTAMP()", withStatus) + assertStageSQL + assertSeededSQL}
 	var doubled string
-	if hasPersons(keys) {
-		statements = append(statements, personStateSQL(stagedPersons, personBounds, t.RemoveDeleted))
-		doubled += doubledSQL("{person_state}", "person_id", "distinct_id IS NULL", personBounds)
+	within := boundsOf(keys)
+	if len(within.persons) > 0 {
+		statements = append(statements, personStateSQL(stagedPersons, within.person(), t.RemoveDeleted))
+		doubled += doubledSQL("{person_state}", "person_id", "distinct_id IS NULL", within.person())
 	}
-	if hasMappings(keys) {
-		statements = append(statements, mappingStateSQL(stagedMappings, mappingBounds))
-		doubled += doubledSQL("{mapping_state}", "distinct_id", "distinct_id IS NOT NULL", mappingBounds)
+	if len(within.distinctIDs) > 0 {
+		statements = append(statements, mappingStateSQL(stagedMappings, within.distinctID()))
+		doubled += doubledSQL("{mapping_state}", "distinct_id", "distinct_id IS NOT NULL", within.distinctID())
 	}
 	statements = append(statements, doubled)
 	if !t.View {
-		persons, err := personsSQL(t)
+		persons, err := personsSQL(t, within)
 		if err != nil {
 			return "", err
 		}
-		statements = append(statements, persons, doubledPersonsSQL)
+		statements = append(statements, persons, doubledPersonsSQL(within))
 	}
 	staged, err := tableSQL(t.Project, t.Dataset, stage)
 	if err != nil {
@@ -87,7 +76,7 @@ const assertStageSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the st
 //
 // A distinct id that was moved to a person who is not known yet has no row until that person comes. Its old row would
 // say something that is no longer true, and whether there is an old row at all depends on the order of arrival.
-func personsSQL(t batch.Target) (string, error) {
+func personsSQL(t batch.Target, within bounds) (string, error) {
 	var person, all []string // columns of the person's side; all that are filled
 	for _, c := range t.Columns {
 		name, err := columnSQL(c.Name)
@@ -112,8 +101,8 @@ func personsSQL(t batch.Target) (string, error) {
 	}
 	return `MERGE {persons} AS t
 USING (
-` + joinSQL(t) + `) AS s
-ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND t.team_id BETWEEN @first_team AND @last_team
+` + joinSQL(t, within) + `) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND ` + within.team("t") + `
 WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND ` + newerMapping + ` THEN DELETE
 ` + remove + `WHEN MATCHED AND ` + newerMapping + ` AND (t.person_id IS DISTINCT FROM s.person_id OR ` + newerPerson + `) THEN UPDATE SET
   ` + assign(deleted("s.is_deleted"), []string{"`person_id`"}, mapping, person, ingested) + `

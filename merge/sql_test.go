@@ -90,10 +90,12 @@ func TestMergeSQL_Golden(t *testing.T) {
 		"merge_created_columns_json.sql": {personColumns(batch.JSONType, created), false, both},
 		"merge_all_columns_remove.sql":   {personColumns(batch.JSONType, nil), true, both},
 		"merge_beside_older_version.sql": {personColumns("STRING", created), false, both},
-		"merge_few_columns.sql":          {personColumns("", needed), false, both},
-		"merge_few_columns_remove.sql":   {personColumns("", needed), true, both},
-		"merge_persons_only.sql":         {personColumns("STRING", created), false, batch.Keys{FirstPerson: "0", LastPerson: "1"}},
-		"merge_mappings_only.sql":        {personColumns("STRING", created), false, batch.Keys{FirstDistinctID: "0", LastDistinctID: "1"}},
+		"merge_ranges.sql": {personColumns("STRING", created), false, batch.Keys{
+			Persons: []batch.KeyRange{{FirstTeam: 2, LastTeam: 2, First: "0", Last: "1"}, {FirstTeam: 2, LastTeam: 2, First: "7", Last: "8"}, {FirstTeam: 5, LastTeam: 9, First: "0", Last: "f"}}, DistinctIDs: []batch.KeyRange{{FirstTeam: 2, LastTeam: 2, First: "a", Last: "b"}, {FirstTeam: 12, LastTeam: 12, First: "x", Last: "x"}}}},
+		"merge_few_columns.sql":        {personColumns("", needed), false, both},
+		"merge_few_columns_remove.sql": {personColumns("", needed), true, both},
+		"merge_persons_only.sql":       {personColumns("STRING", created), false, batch.Keys{FirstPerson: "0", LastPerson: "1"}},
+		"merge_mappings_only.sql":      {personColumns("STRING", created), false, batch.Keys{FirstDistinctID: "0", LastDistinctID: "1"}},
 	} {
 		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
 		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys, name == "merge_beside_older_version.sql")

@@ -189,7 +189,7 @@ func (m *merging) seal(ctx context.Context, n int, each func(i int, add func(top
 
 // jobs returns how long the load of the stage and the script took.
 func (m *merging) jobs(ctx context.Context, base string) (load, script time.Duration, err error) {
-	for kind, took := range map[string]*time.Duration{"stage": &load, "merge": &script} {
+	for kind, took := range map[string]*time.Duration{"stage": &load, "apply": &script} {
 		job, err := m.stack.Client.JobFromID(ctx, base+kind+"-g1")
 		if err != nil {
 			return 0, 0, err

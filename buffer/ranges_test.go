@@ -21,7 +21,7 @@ func holds(all []batch.KeyRange, team int64, key string) bool {
 
 // Every key is in a range, whatever the order, and there are never too many ranges.
 func TestRanges_HoldEveryKey(t *testing.T) {
-	for range 300 {
+	for range 60 {
 		seed := rand.Uint64()
 		r := rand.New(rand.NewPCG(seed, 0))
 		var cover ranges
@@ -69,4 +69,29 @@ func TestRanges_OfKeysThatAreThereAllocateNothing(t *testing.T) {
 	cover.add(1, []byte("c"))
 	cover.reduce(1)
 	require.Zero(t, testing.AllocsPerRun(100, func() { cover.add(1, []byte("b")) }))
+}
+
+// What a batch reads of a table of persons that is clustered by team and id, whose ids follow the time of their creation: persons
+// of the last week, and some of any age. It is what docs/merge-cost.md says.
+func TestRanges_WhatABatchReads(t *testing.T) {
+	const year, week = 50_000, 1_000
+	id := func(n int) string { return fmt.Sprintf("%08x-7c1e-7000-8000-000000000000", n) }
+	for old, most := range map[int]float64{0: 0.021, 10: 0.021, 15: 0.03, 30: 0.45, 100: 0.85, 1000: 0.99} {
+		r := rand.New(rand.NewPCG(uint64(old), 7))
+		var cover ranges
+		for range 10_000 {
+			cover.add(2, []byte(id(year-week+r.IntN(week))))
+		}
+		for range old {
+			cover.add(2, []byte(id(r.IntN(year))))
+		}
+		all, read := cover.covering(), 0
+		for n := range year {
+			if holds(all, 2, id(n)) {
+				read++
+			}
+		}
+		t.Logf("%d old persons: %.1f %% of the table", old, 100*float64(read)/year)
+		require.Less(t, float64(read)/year, most, "%d old persons", old)
+	}
 }

@@ -72,7 +72,7 @@ func measureMerge(ctx context.Context, opts options) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.print(os.Stdout, billOf(sizes))
+	return r.print(os.Stdout, billOf(sizes, false), billOf(sizes, true))
 }
 
 func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, error) {

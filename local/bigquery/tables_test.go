@@ -117,7 +117,7 @@ func TestTable_ExpiredTableIsGone(t *testing.T) {
 func TestTable_RefusesWhatIsNotCovered(t *testing.T) {
 	f := start(t, nil)
 	for name, md := range map[string]*client.TableMetadata{
-		"view":            {ViewQuery: "SELECT 1"},
+		"view":            {ViewQuery: "SELECT 1", UseLegacySQL: true},
 		"hours":           {Schema: eventSchema(), TimePartitioning: &client.TimePartitioning{Type: client.HourPartitioningType, Field: "timestamp"}},
 		"arrival":         {Schema: eventSchema(), TimePartitioning: &client.TimePartitioning{}},
 		"required filter": {Schema: eventSchema(), RequirePartitionFilter: true, TimePartitioning: &client.TimePartitioning{Field: "timestamp"}},

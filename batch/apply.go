@@ -67,8 +67,14 @@ func (d *Driver) finish(ctx context.Context, e *entry) error {
 	return d.commitApplied(ctx)
 }
 
-// expectedMax bounds the pause after a failure that is nothing to worry about: merges that exclude each other come again soon.
-const expectedMax = 30 * time.Second
+const (
+	// expectedMax bounds the pause after a failure that is nothing to worry about: merges that exclude each other come again
+	// soon. It is about as long as a merge of a large table, so that those who wait do not all come again within one.
+	expectedMax = time.Minute
+	// expectedFor is how long a decided batch may give way to others before that is told as a failure: as long as 59 replicas
+	// take that merge for two minutes each.
+	expectedFor = 2 * time.Hour
+)
 
 // retryMax bounds the backoff of one batch so that all failing ones together make an attempt per RetryMax: each costs load
 // jobs, of which a table may have 1,500 a day, failed ones included.
@@ -141,7 +147,7 @@ func (d *Driver) failed(e *entry, err error, wait time.Duration) (gone bool) {
 	}
 	d.refresh()
 	args := []any{"batch", e.manifest.ID, "failed_attempts", e.attempts, "retry_in", wait.Round(time.Millisecond), "err", err}
-	if Expected(err) {
+	if Expected(err) && time.Since(e.since) < expectedFor {
 		d.log.Info("batch gives way to another one and is applied after it", args...)
 		return gone
 	}

@@ -57,17 +57,6 @@ type Table struct {
 	Keys *Keys `json:"keys,omitempty"`
 }
 
-// Keys are the smallest and the largest keys among the rows of a table, so that a MERGE need not read what cannot match.
-// They are values of records and must not be logged. A model without such a key leaves its bounds empty.
-type Keys struct {
-	FirstTeam       int64  `json:"first_team"`
-	LastTeam        int64  `json:"last_team"`
-	FirstPerson     string `json:"first_person,omitempty"`
-	LastPerson      string `json:"last_person,omitempty"`
-	FirstDistinctID string `json:"first_distinct_id,omitempty"`
-	LastDistinctID  string `json:"last_distinct_id,omitempty"`
-}
-
 // Rows returns the number of rows in the parts.
 func (t *Table) Rows() (rows int64) {
 	for _, p := range t.Parts {
@@ -95,9 +84,10 @@ type Target struct {
 	Columns  []Column `json:"columns"` // the columns that are filled, by name
 	// Partitions says how the table is partitioned; nil if it is not, or if the manifest is older.
 	Partitions *Partitioning `json:"partitioning,omitempty"`
-	// StatusTable is the table in the dataset that says how far the others are complete, and that merges of one table
-	// conflict on; empty if there is none.
+	// StatusTable is the table in the dataset that says how far the others are complete; empty if there is none.
 	StatusTable string `json:"status_table,omitempty"`
+	// View says that the table is a view over the side tables of persons, which merges keep instead of a third table.
+	View bool `json:"view,omitempty"`
 	// RemoveDeleted says that rows of deleted persons leave the table; otherwise they stay and is_deleted says so.
 	RemoveDeleted bool `json:"remove_deleted,omitempty"`
 }

@@ -189,8 +189,12 @@ func start(t *testing.T, w *world) *session {
 }
 
 func startWith(t *testing.T, w *world, cfg Config) *session {
+	return startLogged(t, w, cfg, slog.New(slog.DiscardHandler))
+}
+
+func startLogged(t *testing.T, w *world, cfg Config, log *slog.Logger) *session {
 	m := w.join()
-	d := NewDriver(cfg, Ports{m, m, m, m}, slog.New(slog.DiscardHandler))
+	d := NewDriver(cfg, Ports{m, m, m, m}, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()

@@ -3,16 +3,18 @@ package buffer
 import (
 	"errors"
 	"fmt"
+
+	"tidemark/batch"
 )
 
 // Config bounds the buffer. Variables carry the prefix TIDEMARK_.
 type Config struct {
 	// Memory is the budget of all buffers of the process.
-	Memory Size `envconfig:"BUFFER_MEMORY" default:"1GiB" desc:"Memory for rows, seen events and parts on their way, for example 1GiB; when it is used up, fetching pauses. The process takes about a quarter more and 128 MiB, unless GOMEMLIMIT says otherwise."`
+	Memory batch.Size `envconfig:"BUFFER_MEMORY" default:"1GiB" desc:"Memory for rows, seen events and parts on their way, for example 1GiB; when it is used up, fetching pauses. The process takes about a quarter more and 128 MiB, unless GOMEMLIMIT says otherwise."`
 	// PartSize is the size at which a team's rows become a part.
-	PartSize Size `envconfig:"PART_SIZE" default:"32MiB" desc:"Uncompressed size at which a team's rows are written to Cloud Storage before the period ends; BigQuery loads few large files fastest."`
+	PartSize batch.Size `envconfig:"PART_SIZE" default:"32MiB" desc:"Uncompressed size at which a team's rows are written to Cloud Storage before the period ends; BigQuery loads few large files fastest."`
 	// MaxRecordSize is the longest message that becomes a row.
-	MaxRecordSize Size `envconfig:"MAX_RECORD_SIZE" default:"16MiB" desc:"Messages longer than this are rejects (too_large). At most 24MiB and half of TIDEMARK_BUFFER_MEMORY."`
+	MaxRecordSize batch.Size `envconfig:"MAX_RECORD_SIZE" default:"16MiB" desc:"Messages longer than this are rejects (too_large). At most 24MiB and half of TIDEMARK_BUFFER_MEMORY."`
 	// Deduplicate says whether events seen twice in a batch are dropped.
 	Deduplicate string `envconfig:"DEDUPLICATE" default:"batch" desc:"batch drops events that were seen in the same batch, at about 25 bytes of memory for each; off keeps them. As in PostHog, events are the same if team, UTC day of the timestamp, event, distinct_id and uuid are."`
 }
@@ -24,12 +26,12 @@ const (
 )
 
 const (
-	minMemory   Size = 8 << 20
-	minPartSize Size = 1 << 20
+	minMemory   batch.Size = 8 << 20
+	minPartSize batch.Size = 1 << 20
 	// maxRecordSize is less than BigQuery's 50 MB for a Parquet row
 	// (https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet, 2026-09), because $set and $set_once
 	// stand in columns of their own next to the properties. Rows that are too long all the same are rejects, see maxRowBytes.
-	maxRecordSize Size = 24 << 20
+	maxRecordSize batch.Size = 24 << 20
 )
 
 // Validate reports every fault of the configuration, each with the variable, the value and what is allowed.

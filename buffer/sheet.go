@@ -40,6 +40,8 @@ type keys struct {
 	mu     sync.Mutex
 	any    bool
 	bounds batch.Keys
+
+	persons, distinctIDs ranges
 }
 
 func newSheet(t Table, opened time.Time) *sheet {
@@ -57,6 +59,7 @@ func (s *sheet) contents(parts []batch.Part) batch.Table {
 	t.Staged = !s.keys.any && (t.Target.HasJSON() || s.StageAbove > 0 && t.Partitions > s.StageAbove)
 	if s.keys.any {
 		bounds := s.keys.bounds
+		bounds.Persons, bounds.DistinctIDs = s.keys.persons.covering(), s.keys.distinctIDs.covering()
 		t.Keys = &bounds
 	}
 	return t

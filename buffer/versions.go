@@ -153,8 +153,10 @@ func (k *keys) span(changes []heldChange) {
 		k.team(c.TeamID)
 		if c.DistinctID == nil {
 			widen(&k.bounds.FirstPerson, &k.bounds.LastPerson, c.PersonID)
+			k.persons.add(c.TeamID, c.PersonID)
 		} else {
 			widen(&k.bounds.FirstDistinctID, &k.bounds.LastDistinctID, c.DistinctID)
+			k.distinctIDs.add(c.TeamID, c.DistinctID)
 		}
 	}
 }

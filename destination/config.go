@@ -16,11 +16,13 @@ type Config struct {
 	// EventsTable is the table of events inside Dataset.
 	EventsTable string `envconfig:"EVENTS_TABLE" default:"events" desc:"Table in TIDEMARK_DATASET that takes the events; it is created if it does not exist."`
 	// PersonsTable is the table of persons inside Dataset; the side tables are named after it.
-	PersonsTable string `envconfig:"PERSONS_TABLE" default:"persons" desc:"Table in TIDEMARK_DATASET that takes the persons, one row per team and distinct id; it is created if it does not exist. Two more tables beside it, with _person_state and _distinct_id_state behind the name, hold what has no row there yet."`
+	PersonsTable string `envconfig:"PERSONS_TABLE" default:"persons" desc:"Table in TIDEMARK_DATASET that takes the persons, one row per team and distinct id; it is created if it does not exist. Three more tables beside it are tidemark's own: _person_state and _distinct_id_state behind the name hold what has no row there yet, and merges exclude each other by _fence."`
 	// PersonDeletes is what becomes of the rows of deleted persons.
 	PersonDeletes string `envconfig:"PERSON_DELETES" default:"mark" desc:"What becomes of the rows of deleted persons and distinct ids: mark keeps them and sets is_deleted, as PostHog's own export does; remove deletes them and the person's properties."`
+	// PersonsAs is what persons are in the dataset; nothing is the same as table.
+	PersonsAs string `envconfig:"PERSONS_AS" default:"table" desc:"What TIDEMARK_PERSONS_TABLE is: table, or view: a view over the two side tables, with the columns that the table would have. A merge then changes two tables instead of three and is billed for a third of it, and each reader pays for the join; readers need access to the side tables. It is made by the first merge. It cannot be changed for a name that exists as the other kind."`
 	// StatusTable says how far the other tables are complete.
-	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per batch and table. Empty turns it off, which is allowed only without the persons model: merges conflict on it, so all replicas that write to one persons table must have the same, and it may be changed only while all are stopped and nothing is prepared."`
+	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per period and table. Empty turns it off."`
 	// JSONColumns chooses the type of the JSON documents' columns in a table that tidemark creates. An existing table's
 	// own types are used as they are.
 	JSONColumns bool `envconfig:"JSON_COLUMNS" default:"false" desc:"Create the columns that hold JSON documents as JSON instead of STRING. Rows then reach the table through a stage table and one INSERT query per batch, which BigQuery bills, where STRING columns are loaded free of charge. An existing table keeps its types."`
@@ -65,8 +67,8 @@ func (c Config) validateModels() error {
 	if len(c.Models) == 0 {
 		errs = append(errs, fmt.Errorf("TIDEMARK_MODELS is empty; want %s, %s or both", EventsModel, PersonsModel))
 	}
-	if c.Exports(PersonsModel) && c.StatusTable == "" {
-		errs = append(errs, errors.New("TIDEMARK_STATUS_TABLE is empty and TIDEMARK_MODELS has persons; want the name of a table, which merges conflict on instead of inserting a person twice"))
+	if c.PersonsAs != "" && c.PersonsAs != asTable && c.PersonsAs != asView {
+		errs = append(errs, fmt.Errorf("TIDEMARK_PERSONS_AS is %q; want %s or %s", c.PersonsAs, asTable, asView))
 	}
 	if c.PersonDeletes != markDeletes && c.PersonDeletes != removeDeletes {
 		errs = append(errs, fmt.Errorf("TIDEMARK_PERSON_DELETES is %q; want %s or %s", c.PersonDeletes, markDeletes, removeDeletes))
@@ -99,8 +101,8 @@ func (c Config) validateTables() error {
 			errs = append(errs, fmt.Errorf("TIDEMARK_%s and TIDEMARK_%s are both %q; want different tables", other, t.variable, t.name))
 		}
 		names[t.name] = t.variable
-		if c.Exports(PersonsModel) && strings.HasPrefix(t.name, c.PersonsTable+"_") && strings.HasSuffix(t.name, "_state") {
-			errs = append(errs, fmt.Errorf("TIDEMARK_%s is %q; want another name: those that begin with that of the persons table and end in _state are for its side tables", t.variable, t.name))
+		if c.Exports(PersonsModel) && strings.HasPrefix(t.name, c.PersonsTable+"_") && (strings.HasSuffix(t.name, "_state") || strings.HasSuffix(t.name, "_fence")) {
+			errs = append(errs, fmt.Errorf("TIDEMARK_%s is %q; want another name: those that begin with that of the persons table and end in _state or _fence are for its side tables", t.variable, t.name))
 		}
 	}
 	return errors.Join(errs...)

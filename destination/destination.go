@@ -81,7 +81,11 @@ func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 		if !d.cfg.Exports(kind.model) {
 			continue
 		}
-		t, err := d.resolve(ctx, kind)
+		resolve := d.resolve
+		if kind.model == PersonsModel && d.cfg.PersonsAs == asView {
+			resolve = d.resolveView
+		}
+		t, err := resolve(ctx, kind)
 		res.Tables, errs = append(res.Tables, t), append(errs, err)
 		res.Warnings = append(res.Warnings, t.warnings...)
 		if t.lost != nil {
@@ -113,6 +117,9 @@ func (d *Destination) Create(ctx context.Context, name string) error {
 		}
 		if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
 			return &Error{Table: name, Variable: kind.variable, Faults: faults}
+		}
+		if kind.model == PersonsModel { // what it lacked is not known, and a merge fills what there is
+			return d.warehouse.EnsureTable(ctx, kind.spec)
 		}
 		filled, err := d.memory.Columns(ctx, name)
 		if err != nil {
@@ -169,6 +176,9 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 		return ResolvedTable{}, err
 	}
 	res := ResolvedTable{Target: batch.Target{Model: kind.model, Project: d.project, Location: found.Location, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable, Partitions: found.Partitions}}
+	if err := refuseView(kind, found, res.Target.String()); err != nil {
+		return ResolvedTable{}, err
+	}
 	columns, faults := match(found, kind.known, kind.needed)
 	if kind.model == PersonsModel {
 		faults = append(faults, unmergeable(res.Target.String(), found, ds)...)

@@ -57,6 +57,8 @@ func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 	return nil
 }
 
+func (w *warehouse) Location(context.Context, string, string) (string, error) { return "EU", w.err }
+
 func config(json bool, models ...string) Config {
 	return Config{Models: models, Dataset: "posthog", EventsTable: "events", PersonsTable: "persons", PersonDeletes: "mark",
 		StatusTable: "tidemark_status", JSONColumns: json, EventsPartitions: "day", EventsFrom: Date{time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)}, StageAbove: 100}
@@ -228,12 +230,13 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 		{func(c *Config) { c.PersonsTable = "events" }, []string{`TIDEMARK_EVENTS_TABLE and TIDEMARK_PERSONS_TABLE are both "events"`}},
 		{func(c *Config) { c.Models = nil }, []string{"TIDEMARK_MODELS is empty; want events, persons or both"}},
 		{func(c *Config) { c.Models = []string{"events", "event", "events"} }, []string{`TIDEMARK_MODELS has "event"`, `TIDEMARK_MODELS has "events"`}},
-		{func(c *Config) { c.StatusTable = "" }, []string{"TIDEMARK_STATUS_TABLE is empty and TIDEMARK_MODELS has persons"}},
 		{func(c *Config) { c.EventsPartitions = "week" }, []string{`TIDEMARK_EVENTS_PARTITIONS is "week"; want day, month, hour or none`}},
 		{func(c *Config) { c.EventsPartitions = "hour" }, []string{"TIDEMARK_EVENTS_PARTITION_DAYS is 0"}},
 		{func(c *Config) { c.EventsPartitions, c.EventsPartitionDays = "hour", 400 }, []string{"want 1 to 350 with hour"}},
 		{func(c *Config) { c.StageAbove = 0 }, []string{"TIDEMARK_STAGE_ABOVE_PARTITIONS is 0"}},
 		{func(c *Config) { c.EventsFrom = Date{time.Now().AddDate(0, 0, 2)} }, []string{"TIDEMARK_EVENTS_FROM is "}},
+		{func(c *Config) { c.StatusTable = "persons_fence" }, []string{`TIDEMARK_STATUS_TABLE is "persons_fence"; want another name`}},
+		{func(c *Config) { c.PersonsAs = "views" }, []string{`TIDEMARK_PERSONS_AS is "views"; want table or view`}},
 		{func(c *Config) { c.PersonDeletes = "keep" }, []string{`TIDEMARK_PERSON_DELETES is "keep"; want mark or remove`}},
 	} {
 		cfg := config(false, EventsModel, PersonsModel)
@@ -242,9 +245,9 @@ func TestConfig_ValidateNamesEveryFault(t *testing.T) {
 			require.ErrorContains(t, cfg.Validate(), want)
 		}
 	}
-	alone := config(false, EventsModel)
+	alone := config(false, EventsModel, PersonsModel)
 	alone.StatusTable = ""
-	require.NoError(t, alone.Validate(), "events need no status table")
+	require.NoError(t, alone.Validate(), "nothing needs the status table")
 	_, err := New(config(false, EventsModel), "", nil, new(memory))
 	require.ErrorContains(t, err, "project")
 }

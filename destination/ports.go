@@ -18,6 +18,8 @@ type Warehouse interface {
 	// EnsureTable creates the table unless one of that name exists, whatever that one looks like. It is safe to repeat
 	// and to call from several replicas. A missing dataset is an error; datasets are never created.
 	EnsureTable(ctx context.Context, spec Spec) error
+	// Location returns where a dataset is. A missing dataset is an error.
+	Location(ctx context.Context, project, dataset string) (string, error)
 }
 
 // Dataset is what BigQuery says of a dataset.

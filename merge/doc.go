@@ -10,12 +10,15 @@
 // somebody on the same way. So it looks from the end backwards: if the last job is done, nothing before it matters; if the
 // stage's load is done, the stage is not made again.
 //
-// [Status] keeps the table that says how far the others are complete. A table's row in it, the fence, is what merges that
-// run at the same time conflict on.
+// [StatusTable] keeps the table that says how far the others are complete.
 //
 //	staged.go, stage.go                          the common way: stage, load, last job
 //	inserter.go, sql.go                          rows into JSON columns
 //	merger.go, personsql.go, personjoin.go       the merge of persons, its script, and the join in it
+//	bounds.go                                    what of the tables is read
+//	doubled.go                                   the look for keys that are in a table twice
+//	fence.go                                     the row that merges of one table conflict on
 //	side.go, statesql.go, seed.go                side tables, what keeps them, what fills new ones from the persons table
+//	view.go                                      persons as a view over the side tables
 //	status.go                                    the status table
 package merge

@@ -16,8 +16,11 @@ var _ batch.Applier = (*Inserter)(nil)
 
 // NewInserter returns an applier for parts in the bucket.
 func NewInserter(bucket string, w Warehouse, log *slog.Logger) *Inserter {
-	return &Inserter{staged{bucket: bucket, warehouse: w, log: log, columns: stageColumns, statement: insertStatement,
-		query: func(ctx context.Context, _ batch.Target, job batch.QueryJob) (batch.JobResult, error) {
+	return &Inserter{staged{bucket: bucket, warehouse: w, log: log, columns: stageColumns,
+		query: func(ctx context.Context, s stage, job batch.QueryJob) (_ batch.JobResult, err error) {
+			if job.SQL, err = insertSQL(s.table.Target, s.name()); err != nil {
+				return batch.JobResult{}, err
+			}
 			return w.Query(ctx, job)
 		}}}
 }
@@ -35,9 +38,4 @@ func (i *Inserter) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table)
 		return 0, fmt.Errorf("insert batch %s: %w", m.ID, err)
 	}
 	return result.Rows, nil
-}
-
-func insertStatement(s stage) (string, []batch.Param, error) {
-	sql, err := insertSQL(s.table.Target, s.name())
-	return sql, nil, err
 }

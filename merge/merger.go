@@ -2,9 +2,9 @@ package merge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -12,31 +12,38 @@ import (
 	"tidemark/model"
 )
 
-// ErrNoStatusTable means that a table is to be merged without a row to conflict on.
-var ErrNoStatusTable = errors.New("merging needs a status table")
-
 // Merger applies the persons of a batch: by way of a stage table, and of one script that merges the stage into the side
 // tables by version and their join into the persons table, all in one transaction. It is safe for concurrent use, here
 // and in other processes, for any batches of the same table.
 //
 // BigQuery has no unique keys, and two MERGEs that only insert do not conflict, so both could insert one key. That is why
-// the script begins with the update of the table's row in the status table: scripts that run at the same time conflict
+// the script begins with the update of the one row of the table's fence table: scripts that run at the same time conflict
 // there, and all but one are cancelled and run again under the next attempt's ID.
 type Merger struct {
 	staged
-	status *StatusTable
-	turns  turns
+	turns turns
 
 	mu    sync.Mutex
-	sides map[string]bool // tables whose side tables are there, by full name
+	sides map[string]sides // of the tables whose side tables are there, by full name
+}
+
+// sides is what is known of a table's side tables, its fence among them, once they are there.
+type sides struct {
+	// until then merges update the row of the status table as well.
+	alongside time.Time
+}
+
+// withStatus says whether a merge of t updates the row of the status table as well.
+func (s sides) withStatus(t batch.Target) bool {
+	return t.StatusTable != "" && time.Now().Before(s.alongside)
 }
 
 var _ batch.Applier = (*Merger)(nil)
 
 // NewMerger returns an applier for parts in the bucket.
-func NewMerger(bucket string, w Warehouse, status *StatusTable, log *slog.Logger) *Merger {
-	m := &Merger{status: status, sides: make(map[string]bool)}
-	m.staged = staged{bucket: bucket, warehouse: w, log: log, columns: changeColumns, statement: mergeStatement, query: m.merge}
+func NewMerger(bucket string, w Warehouse, log *slog.Logger) *Merger {
+	m := &Merger{sides: make(map[string]sides)}
+	m.staged = staged{bucket: bucket, warehouse: w, log: log, columns: changeColumns, query: m.merge}
 	return m
 }
 
@@ -46,9 +53,6 @@ func (m *Merger) Apply(ctx context.Context, mf *batch.Manifest, t *batch.Table) 
 	if len(t.Parts) == 0 {
 		return 0, nil
 	}
-	if t.Target.StatusTable == "" {
-		return 0, fmt.Errorf("merge batch %s into %s: %w", mf.ID, t.Target, ErrNoStatusTable)
-	}
 	if _, err := m.apply(ctx, mf, t); err != nil {
 		return 0, fmt.Errorf("merge batch %s: %w", mf.ID, err)
 	}
@@ -57,56 +61,88 @@ func (m *Merger) Apply(ctx context.Context, mf *batch.Manifest, t *batch.Table) 
 
 // merge runs a script in its turn. BigQuery runs two statements at a time that change one table and queues twenty, and
 // of two scripts one is cancelled anyhow; so those of one process wait for each other here.
-func (m *Merger) merge(ctx context.Context, t batch.Target, job batch.QueryJob) (batch.JobResult, error) {
+func (m *Merger) merge(ctx context.Context, s stage, job batch.QueryJob) (batch.JobResult, error) {
+	t := s.table.Target
+	if s.fresh { // the driver spreads what comes again
+		if !batch.Pause(ctx, spread(s.manifest.Period)) {
+			return batch.JobResult{}, ctx.Err()
+		}
+	}
 	done, err := m.turns.take(ctx, t.String())
 	if err != nil {
 		return batch.JobResult{}, err
 	}
 	defer done()
-	if err := m.prepare(ctx, t); err != nil {
+	there, err := m.prepare(ctx, t)
+	if err != nil {
+		return batch.JobResult{}, err
+	}
+	if job.SQL, job.Params, err = mergeStatement(s, there.withStatus(t)); err != nil {
 		return batch.JobResult{}, err
 	}
 	result, err := m.warehouse.Query(ctx, job)
 	if err != nil {
-		m.ready(t, false) // somebody may have dropped a side table
-		m.status.forget(t)
+		m.forget(t) // somebody may have dropped a side table
 	}
 	return result, err
 }
 
-// prepare sees to it that the table's row in the status table is there, and the side tables with what the table knows.
-func (m *Merger) prepare(ctx context.Context, t batch.Target) error {
-	if err := m.status.Ensure(ctx, t); err != nil {
-		return err
+// maxSpread bounds how long a first attempt waits for others to go first.
+const maxSpread = 30 * time.Second
+
+// spread returns a random pause, of a twentieth of the period at most, before the first attempt to merge a batch. All replicas
+// of a group seal at the same boundary, and BigQuery takes 25 statements in ten seconds that change one table, of which 2 run
+// and 20 wait (cloud.google.com/bigquery/quotas, data manipulation language statements, 2026-08-22).
+func spread(p batch.Period) time.Duration {
+	most := min(maxSpread, p.End.Sub(p.Start)/20)
+	return rand.N(max(most, 0) + 1)
+}
+
+// prepare sees to it that the fence is there, and the side tables with what the table knows.
+func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err error) {
+	if there, ok := m.known(t); ok {
+		return there, nil
 	}
-	if m.known(t) {
-		return nil
+	if there.alongside, err = m.ensureFence(ctx, t); err != nil {
+		return there, err
 	}
 	var made []time.Time
 	for _, side := range []Side{personState(t), mappingState(t)} {
 		created, err := createSide(ctx, m.warehouse, t, side)
 		if err != nil {
-			return err
+			return there, err
 		}
 		made = append(made, created)
 	}
-	if err := m.seed(ctx, t, made); err != nil {
-		return err
+	if err := m.seed(ctx, t, made, there.withStatus(t)); err != nil {
+		return there, err
 	}
-	m.ready(t, true)
-	return nil
-}
-
-func (m *Merger) known(t batch.Target) bool {
+	if t.View {
+		view, err := personsView(t)
+		if err != nil {
+			return there, err
+		}
+		if err := m.warehouse.CreateView(ctx, t.Project, t.Dataset, view); err != nil {
+			return there, err
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.sides[t.String()]
+	m.sides[t.String()] = there
+	return there, nil
 }
 
-func (m *Merger) ready(t batch.Target, yes bool) {
+func (m *Merger) known(t batch.Target) (there sides, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sides[t.String()] = yes
+	there, ok = m.sides[t.String()]
+	return there, ok
+}
+
+func (m *Merger) forget(t batch.Target) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sides, t.String())
 }
 
 // changeColumns are those of the stage: both kinds of changes in one table, so that one load job brings both.

@@ -26,8 +26,7 @@ func (w *world) persons() *batch.Manifest {
 }
 
 func (w *world) merger(s step) *Merger {
-	v := &view{w, s}
-	return NewMerger("bucket", v, NewStatusTable(v, "g"), slog.New(slog.DiscardHandler))
+	return NewMerger("bucket", &view{w, s}, slog.New(slog.DiscardHandler))
 }
 
 func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
@@ -41,11 +40,11 @@ func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {
 		base := batch.JobOf(m.ID, m.Tables[0].Target, "").Base
 		require.Len(t, w.effects, 8)
 		row, seed := w.effects[3], w.effects[6]
-		require.True(t, strings.HasPrefix(row, batch.TableJob(m.Tables[0].Target, "row").Base), row)
+		require.True(t, strings.HasPrefix(row, batch.TableJob(m.Tables[0].Target, "fence").Base), row)
 		require.True(t, strings.HasPrefix(seed, batch.TableJob(m.Tables[0].Target, "seed").Base), seed)
 		require.Equal(t, []string{
 			"create " + batch.StageTable(m.ID, m.Tables[0].Target, 1), base + "stage",
-			"create tidemark_status", row, "create persons_person_state", "create persons_distinct_id_state", seed, base + "merge",
+			"create persons_fence", row, "create persons_person_state", "create persons_distinct_id_state", seed, base + "merge",
 		}, w.effects)
 
 		effects := len(w.effects)
@@ -69,15 +68,15 @@ func TestMerger_CrashAtEveryStepMergesOnce(t *testing.T) {
 				require.NoError(t, err, "%v", w.effects)
 				require.EqualValues(t, 7, rows)
 				require.Contains(t, w.jobs, batch.ApplyJob(m, &m.Tables[0]).Base)
-				require.Len(t, w.tables["tidemark_status"].rows, 1)
+				require.Len(t, w.tables["persons_fence"].rows, 1)
 			})
 		}
 	}
 }
 
-// A table that somebody drops is made again at the next attempt, and the row of a new status table by a new job.
+// A table that somebody drops is made again at the next attempt, and the row of a new fence table by a new job.
 func TestMerger_TablesDroppedAreMadeAgain(t *testing.T) {
-	for _, dropped := range []string{"tidemark_status", "persons_person_state", "persons_distinct_id_state"} {
+	for _, dropped := range []string{"persons_fence", "persons_person_state", "persons_distinct_id_state"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			m := w.persons()
@@ -126,13 +125,52 @@ func TestMerger_OneScriptAtATime(t *testing.T) {
 	})
 }
 
-func TestMerger_WithoutAStatusTableNothingIsMerged(t *testing.T) {
-	w := newWorld(t)
-	m := w.persons()
-	m.Tables[0].Target.StatusTable = ""
-	_, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
-	require.ErrorIs(t, err, ErrNoStatusTable)
-	require.Empty(t, w.effects)
+// The fence is a table of its own, so merging needs no status table and leaves it alone.
+func TestMerger_NeedsNoStatusTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.persons()
+		m.Tables[0].Target.StatusTable = ""
+		_, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+		require.NoError(t, err)
+		require.NotContains(t, w.tables, "tidemark_status")
+	})
+}
+
+// Versions before the fence table conflict on the row of the status table. While they may still run, merges and seeds
+// update that row, too: for a day from when the fence table was made, if the side tables are older.
+func TestMerger_ExcludesOlderVersionsForADayAfterAnUpgrade(t *testing.T) {
+	for name, c := range map[string]struct {
+		sides    time.Duration // the age of the side tables when the fence is made; 0: there are none
+		after    time.Duration
+		together bool
+	}{
+		"all is new":                 {0, time.Second, false},
+		"the side tables are older":  {time.Hour, time.Second, true},
+		"a restart in the same day":  {time.Hour, 23 * time.Hour, true},
+		"the upgrade is a day ago":   {time.Hour, alongside, false},
+		"the fence table came first": {-time.Second, time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				m := w.persons()
+				w.tables["tidemark_status"] = &table{created: time.Now().Add(-time.Hour), rows: []string{"row"}}
+				if c.sides != 0 {
+					w.tables["persons_person_state"] = &table{created: time.Now().Add(-c.sides)}
+				}
+				_, err := w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+				require.NoError(t, err)
+				require.Equal(t, c.sides > 0, strings.Contains(w.sent["seed"], "UPDATE `acme-prod.posthog.tidemark_status`"), w.sent["seed"])
+				wait(c.after)
+				m.ID[15]++
+				_, err = w.merger(calm).Apply(t.Context(), m, &m.Tables[0])
+				require.NoError(t, err)
+				require.Equal(t, c.together, strings.Contains(w.sent["apply"], "UPDATE `acme-prod.posthog.tidemark_status`"), w.sent["apply"])
+				require.Contains(t, w.sent["apply"], "UPDATE `acme-prod.posthog.persons_fence`")
+			})
+		})
+	}
 }
 
 func TestMerger_EvidenceTellsTheScriptFromTheStage(t *testing.T) {

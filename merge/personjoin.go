@@ -9,7 +9,7 @@ import (
 // joinSQL selects the rows that the touched keys should have, with the columns that the table has, and in any case
 // is_deleted, what it is made of, and known: whether the mapping's person is there yet. Each state is read once, and the
 // states of other teams not at all.
-func joinSQL(t batch.Target) string {
+func joinSQL(t batch.Target, within bounds) string {
 	columns := []string{"p.person_id IS NOT NULL AS known", "m.deleted AS mapping_deleted", "IFNULL(p.deleted, FALSE) AS person_deleted",
 		"m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted"}
 	for _, c := range t.Columns {
@@ -30,12 +30,12 @@ func joinSQL(t batch.Target) string {
       ON i.team_id = d.team_id AND i.distinct_id = d.distinct_id
     LEFT JOIN (SELECT DISTINCT team_id, person_id FROM {stage} WHERE distinct_id IS NULL) AS c
       ON c.team_id = d.team_id AND c.person_id = d.person_id
-    WHERE (i.team_id IS NOT NULL OR c.team_id IS NOT NULL) AND d.team_id BETWEEN @first_team AND @last_team
+    WHERE (i.team_id IS NOT NULL OR c.team_id IS NOT NULL) AND ` + within.team("d") + `
   ) AS m
   LEFT JOIN (
     SELECT team_id, person_id, version, ` + properties + `created_at, is_identified, IFNULL(is_deleted, FALSE) AS deleted
-    FROM {person_state}
-    WHERE team_id BETWEEN @first_team AND @last_team
+    FROM {person_state} AS a
+    WHERE ` + within.team("a") + `
   ) AS p
     ON p.team_id = m.team_id AND p.person_id = m.person_id
 `

@@ -8,26 +8,21 @@ import (
 	"tidemark/batch"
 )
 
-// mergeStatement returns the script that merges a stage of person changes.
+// mergeStatement returns the script that merges a stage of person changes; withStatus says that it updates the row of the
+// status table as well.
 //
 // Versions are not negative, so -1 stands for NULL: older than any. Each version is compared on its own, a person's with
 // the same person's and a mapping's with the same distinct id's, so that nothing older ever replaces anything newer,
 // whatever arrives first and however it is cut into batches.
-func mergeStatement(s stage) (string, []batch.Param, error) {
+func mergeStatement(s stage, withStatus bool) (string, []batch.Param, error) {
 	t, keys := s.table.Target, s.table.Keys
 	if keys == nil {
 		return "", nil, fmt.Errorf("manifest %s has no keys for table %s", s.manifest.ID, t)
 	}
-	sql, err := mergeSQL(t, s.name(), *keys)
-	params := []batch.Param{
-		{Name: "batch", Value: s.manifest.ID.String()}, {Name: "rows", Value: s.table.Rows()}, {Name: "table_name", Value: t.Table}, {Name: groupColumn, Value: s.manifest.Group},
-		{Name: "first_team", Value: keys.FirstTeam}, {Name: "last_team", Value: keys.LastTeam},
-	}
-	if hasPersons(*keys) {
-		params = append(params, batch.Param{Name: "first_person", Value: keys.FirstPerson}, batch.Param{Name: "last_person", Value: keys.LastPerson})
-	}
-	if hasMappings(*keys) {
-		params = append(params, batch.Param{Name: "first_distinct_id", Value: keys.FirstDistinctID}, batch.Param{Name: "last_distinct_id", Value: keys.LastDistinctID})
+	sql, err := mergeSQL(t, s.name(), *keys, withStatus)
+	params := append(boundsOf(*keys).params(), batch.Param{Name: "batch", Value: s.manifest.ID.String()}, batch.Param{Name: "rows", Value: s.table.Rows()})
+	if withStatus {
+		params = append(params, batch.Param{Name: "table_name", Value: t.Table})
 	}
 	if hasColumn(t, ingestedColumn) {
 		params = append(params, batch.Param{Name: "ingested_at", Value: s.manifest.IngestedAt})
@@ -37,63 +32,43 @@ func mergeStatement(s stage) (string, []batch.Param, error) {
 
 const ingestedColumn = "bq_ingested_timestamp"
 
-func hasPersons(k batch.Keys) bool  { return k.LastPerson != "" }
-func hasMappings(k batch.Keys) bool { return k.LastDistinctID != "" }
-
 func hasColumn(t batch.Target, name string) bool {
 	return slices.ContainsFunc(t.Columns, func(c batch.Column) bool { return strings.EqualFold(c.Name, name) })
 }
 
 // mergeSQL is the script for the columns that the persons table has and for the kinds of changes in the stage: a MERGE
 // with an UPDATE is billed for its whole target, so one without rows is left out.
-func mergeSQL(t batch.Target, stage string, keys batch.Keys) (string, error) {
-	statements := []string{assertStageSQL + assertSeededSQL + fenceSQL("last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()")}
-	if hasPersons(keys) {
-		statements = append(statements, personStateSQL(stagedPersons, personBounds, t.RemoveDeleted))
+func mergeSQL(t batch.Target, stage string, keys batch.Keys, withStatus bool) (string, error) {
+	statements := []string{fenceSQL("last_batch = @batch, last_batch_rows = @rows, merged_at = CURRENT_TIMESTAMP()", withStatus) + assertStageSQL + assertSeededSQL}
+	var doubled string
+	within := boundsOf(keys)
+	if len(within.persons) > 0 {
+		statements = append(statements, personStateSQL(stagedPersons, within.person(), t.RemoveDeleted))
+		doubled += doubledSQL("{person_state}", "person_id", "distinct_id IS NULL", within.person())
 	}
-	if hasMappings(keys) {
-		statements = append(statements, mappingStateSQL(stagedMappings, mappingBounds))
+	if len(within.distinctIDs) > 0 {
+		statements = append(statements, mappingStateSQL(stagedMappings, within.distinctID()))
+		doubled += doubledSQL("{mapping_state}", "distinct_id", "distinct_id IS NOT NULL", within.distinctID())
 	}
-	persons, err := personsSQL(t)
-	if err != nil {
-		return "", err
+	statements = append(statements, doubled)
+	if !t.View {
+		persons, err := personsSQL(t, within)
+		if err != nil {
+			return "", err
+		}
+		statements = append(statements, persons, doubledPersonsSQL(within))
 	}
 	staged, err := tableSQL(t.Project, t.Dataset, stage)
 	if err != nil {
 		return "", err
 	}
-	sql, err := transaction(t, append(statements, persons))
+	sql, err := transaction(t, statements)
 	return strings.ReplaceAll(sql, "{stage}", staged), err
 }
 
-// transaction ends statements, the first of which is the fence, and names the tables of t in them.
-func transaction(t batch.Target, statements []string) (string, error) {
-	sql := strings.Join(append(statements, "COMMIT TRANSACTION;\n"), "\n")
-	for placeholder, table := range map[string]string{
-		"{status}": t.StatusTable, "{persons}": t.Table, "{person_state}": t.Table + personSuffix, "{mapping_state}": t.Table + mappingSuffix,
-	} {
-		name, err := tableSQL(t.Project, t.Dataset, table)
-		if err != nil {
-			return "", err
-		}
-		sql = strings.ReplaceAll(sql, placeholder, name)
-	}
-	return sql, nil
-}
-
-// assertStageSQL counts before the transaction: a stage is loaded once and not changed.
+// assertStageSQL: a stage is loaded once and not changed.
 const assertStageSQL = `ASSERT (SELECT COUNT(*) FROM {stage}) = @rows AS 'the stage table does not hold the rows that were loaded into it';
 `
-
-// fenceSQL begins a transaction with the row that those of one table conflict on.
-func fenceSQL(sets string) string {
-	return `ASSERT (SELECT COUNT(*) FROM {status} WHERE table_name = @table_name AND consumer_group = @consumer_group) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
-BEGIN TRANSACTION;
-
-UPDATE {status} SET ` + sets + `
-WHERE table_name = @table_name AND consumer_group = @consumer_group;
-`
-}
 
 // personsSQL merges the join of the two states, for the keys that the stage touches: the distinct ids in it, and all
 // distinct ids of the persons in it. The rows that it compares with are normally made of the same states, and then a row
@@ -101,7 +76,7 @@ WHERE table_name = @table_name AND consumer_group = @consumer_group;
 //
 // A distinct id that was moved to a person who is not known yet has no row until that person comes. Its old row would
 // say something that is no longer true, and whether there is an old row at all depends on the order of arrival.
-func personsSQL(t batch.Target) (string, error) {
+func personsSQL(t batch.Target, within bounds) (string, error) {
 	var person, all []string // columns of the person's side; all that are filled
 	for _, c := range t.Columns {
 		name, err := columnSQL(c.Name)
@@ -126,8 +101,8 @@ func personsSQL(t batch.Target) (string, error) {
 	}
 	return `MERGE {persons} AS t
 USING (
-` + joinSQL(t) + `) AS s
-ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND t.team_id BETWEEN @first_team AND @last_team
+` + joinSQL(t, within) + `) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND ` + within.team("t") + `
 WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND ` + newerMapping + ` THEN DELETE
 ` + remove + `WHEN MATCHED AND ` + newerMapping + ` AND (t.person_id IS DISTINCT FROM s.person_id OR ` + newerPerson + `) THEN UPDATE SET
   ` + assign(deleted("s.is_deleted"), []string{"`person_id`"}, mapping, person, ingested) + `

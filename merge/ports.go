@@ -27,6 +27,8 @@ type Warehouse interface {
 type Tables interface {
 	// CreateSide creates a table of nullable columns that stays. One that exists is left as it is.
 	CreateSide(ctx context.Context, project, dataset string, side Side) error
+	// CreateView creates a view. One that exists is left as it is.
+	CreateView(ctx context.Context, project, dataset string, view View) error
 	// CreateStage creates a table of nullable columns that BigQuery deletes at the instant expires. One that exists is
 	// left as it is.
 	CreateStage(ctx context.Context, project, dataset, table string, columns []batch.Column, expires time.Time, labels map[string]string) error

@@ -14,8 +14,8 @@ import (
 //
 // The job is named after the instants at which the side tables were made, so it runs once for each pair of them. It
 // merges by version and conflicts with merges, so another run, or one beside them, would do no harm.
-func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time) error {
-	sql, err := seedSQL(t)
+func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time, withStatus bool) error {
+	sql, err := seedSQL(t, withStatus)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,11 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time) err
 	for _, created := range made {
 		kind += fmt.Sprintf("_%d", created.UnixMilli())
 	}
-	if _, err := m.warehouse.Query(ctx, tableQuery(t, m.status.group, kind, sql)); err != nil {
+	job := batch.QueryJob{JobRef: batch.TableJob(t, kind), SQL: sql, Labels: map[string]string{"model": t.Model}}
+	if withStatus {
+		job.Params = []batch.Param{{Name: "table_name", Value: t.Table}}
+	}
+	if _, err := m.warehouse.Query(ctx, job); err != nil {
 		return fmt.Errorf("seed the side tables of %s: %w", t, err)
 	}
 	return nil
@@ -34,17 +38,26 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time) err
 // is_deleted does not say which half of a row it is about, and only rows with the person's latest version say anything of
 // the person as it is: where all of those have it, it is taken for the person's, and where only some have, for their
 // mappings'.
-func seedSQL(t batch.Target) (string, error) {
+//
+// A view has no rows of its own: then there is nothing to tell, and the states are only marked.
+func seedSQL(t batch.Target, withStatus bool) (string, error) {
+	fence := fenceSQL("merged_at = CURRENT_TIMESTAMP()", withStatus)
+	marks := []string{seededSQL("{person_state}", "person_id"), seededSQL("{mapping_state}", "distinct_id")}
+	if t.View {
+		return transaction(t, append([]string{fence}, marks...))
+	}
 	properties := ownColumn(t, "properties", "STRING")
 	if t.HasJSON() { // TO_JSON_STRING makes the text "null" of NULL
 		properties = "IF(" + properties + " IS NULL, NULL, TO_JSON_STRING(" + properties + "))"
 	}
+	// The columns are listed: a table of somebody's may have others, which may be called deleted or latest.
 	rows := `(
-    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, ` + properties + ` AS properties, ` +
-		ownColumn(t, "created_at", "TIMESTAMP") + ` AS created_at, ` + ownColumn(t, "is_identified", "BOOL") + ` AS is_identified,
+    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties, created_at, is_identified,
       latest, deleted, COUNTIF(latest AND NOT deleted) OVER (PARTITION BY team_id, person_id) = 0 AS person_deleted
     FROM (
-      SELECT *, IFNULL(` + ownColumn(t, "is_deleted", "BOOL") + `, FALSE) AS deleted,
+      SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, ` + properties + ` AS properties, ` +
+		ownColumn(t, "created_at", "TIMESTAMP") + ` AS created_at, ` + ownColumn(t, "is_identified", "BOOL") + ` AS is_identified,
+        IFNULL(` + ownColumn(t, "is_deleted", "BOOL") + `, FALSE) AS deleted,
         IFNULL(person_version, -1) = MAX(IFNULL(person_version, -1)) OVER (PARTITION BY team_id, person_id) AS latest
       FROM {persons}
       WHERE team_id IS NOT NULL AND distinct_id IS NOT NULL AND person_id IS NOT NULL
@@ -60,10 +73,7 @@ func seedSQL(t batch.Target) (string, error) {
     FROM ` + rows + `
   )
   WHERE TRUE`
-	return transaction(t, []string{
-		fenceSQL("updated_at = CURRENT_TIMESTAMP()"), personStateSQL(persons, "", t.RemoveDeleted), mappingStateSQL(mappings, ""),
-		seededSQL("{person_state}", "person_id"), seededSQL("{mapping_state}", "distinct_id"),
-	})
+	return transaction(t, append([]string{fence, personStateSQL(persons, "", t.RemoveDeleted), mappingStateSQL(mappings, "")}, marks...))
 }
 
 // seededSQL puts a row into a state that says that it is seeded: of team 0, which no message can have.

@@ -89,16 +89,44 @@ func TestMergeSQL_Golden(t *testing.T) {
 		"merge_created_columns.sql":      {personColumns("STRING", created), false, both},
 		"merge_created_columns_json.sql": {personColumns(batch.JSONType, created), false, both},
 		"merge_all_columns_remove.sql":   {personColumns(batch.JSONType, nil), true, both},
-		"merge_few_columns.sql":          {personColumns("", needed), false, both},
-		"merge_few_columns_remove.sql":   {personColumns("", needed), true, both},
-		"merge_persons_only.sql":         {personColumns("STRING", created), false, batch.Keys{FirstPerson: "0", LastPerson: "1"}},
-		"merge_mappings_only.sql":        {personColumns("STRING", created), false, batch.Keys{FirstDistinctID: "0", LastDistinctID: "1"}},
+		"merge_beside_older_version.sql": {personColumns("STRING", created), false, both},
+		"merge_ranges.sql": {personColumns("STRING", created), false, batch.Keys{
+			Persons: []batch.KeyRange{{FirstTeam: 2, LastTeam: 2, First: "0", Last: "1"}, {FirstTeam: 2, LastTeam: 2, First: "7", Last: "8"}, {FirstTeam: 5, LastTeam: 9, First: "0", Last: "f"}}, DistinctIDs: []batch.KeyRange{{FirstTeam: 2, LastTeam: 2, First: "a", Last: "b"}, {FirstTeam: 12, LastTeam: 12, First: "x", Last: "x"}}}},
+		"merge_few_columns.sql":        {personColumns("", needed), false, both},
+		"merge_few_columns_remove.sql": {personColumns("", needed), true, both},
+		"merge_persons_only.sql":       {personColumns("STRING", created), false, batch.Keys{FirstPerson: "0", LastPerson: "1"}},
+		"merge_mappings_only.sql":      {personColumns("STRING", created), false, batch.Keys{FirstDistinctID: "0", LastDistinctID: "1"}},
 	} {
 		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
-		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys)
+		got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", c.keys, name == "merge_beside_older_version.sql")
 		require.NoError(t, err)
 		golden(t, name, got)
 	}
+}
+
+func TestViewSQL_Golden(t *testing.T) {
+	created := func(c model.Column) bool { return c.Created }
+	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", View: true}
+	both := batch.Keys{FirstTeam: 2, LastTeam: 2, FirstPerson: "0", LastPerson: "1", FirstDistinctID: "a", LastDistinctID: "b"}
+	for name, c := range map[string]struct {
+		columns []batch.Column
+		remove  bool
+	}{
+		"view_created_columns.sql":         {personColumns("STRING", created), false},
+		"view_all_columns_json_remove.sql": {personColumns(batch.JSONType, nil), true},
+	} {
+		tgt.Columns, tgt.RemoveDeleted = c.columns, c.remove
+		got, err := viewSQL(tgt)
+		require.NoError(t, err)
+		golden(t, name, got)
+	}
+	tgt.Columns, tgt.RemoveDeleted = personColumns(batch.JSONType, nil), true
+	got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", both, false)
+	require.NoError(t, err)
+	golden(t, "merge_view_remove.sql", got)
+	got, err = seedSQL(tgt, false)
+	require.NoError(t, err)
+	golden(t, "seed_view.sql", got)
 }
 
 func TestSeedSQL_Golden(t *testing.T) {
@@ -111,10 +139,11 @@ func TestSeedSQL_Golden(t *testing.T) {
 	}{
 		"seed_all_columns.sql":             {personColumns("STRING", nil), false},
 		"seed_all_columns_json_remove.sql": {personColumns(batch.JSONType, nil), true},
+		"seed_beside_older_version.sql":    {personColumns("STRING", nil), false},
 		"seed_few_columns.sql":             {personColumns("", needed), false},
 	} {
 		tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", Columns: c.columns, RemoveDeleted: c.remove}
-		got, err := seedSQL(tgt)
+		got, err := seedSQL(tgt, name == "seed_beside_older_version.sql")
 		require.NoError(t, err)
 		golden(t, name, got)
 	}
@@ -122,6 +151,9 @@ func TestSeedSQL_Golden(t *testing.T) {
 
 func TestStatusSQL_Golden(t *testing.T) {
 	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status"}
+	fence, err := named(fenceRowSQL, tgt)
+	require.NoError(t, err)
+	golden(t, "fence_row.sql", fence)
 	row, err := statusRowSQL(tgt)
 	require.NoError(t, err)
 	golden(t, "status_row.sql", row)
@@ -135,7 +167,7 @@ func TestStatusSQL_Golden(t *testing.T) {
 
 func TestMergeSQL_RefusesNamesThatWouldNeedEscaping(t *testing.T) {
 	good := batch.Target{Project: "p", Dataset: "ds", Table: "persons", StatusTable: "s", Columns: personColumns("STRING", nil)}
-	_, err := mergeSQL(good, "stage", batch.Keys{})
+	_, err := mergeSQL(good, "stage", batch.Keys{}, true)
 	require.NoError(t, err)
 	for _, change := range []func(*batch.Target){
 		func(t *batch.Target) { t.Table = "p`" },
@@ -144,7 +176,7 @@ func TestMergeSQL_RefusesNamesThatWouldNeedEscaping(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		_, err := mergeSQL(bad, "stage", batch.Keys{})
+		_, err := mergeSQL(bad, "stage", batch.Keys{}, true)
 		require.ErrorContains(t, err, "characters other than")
 	}
 }

@@ -10,6 +10,7 @@ import (
 const (
 	kindStage  = "stage"
 	kindRow    = "row"    // of the status table
+	kindFence  = "fence"  // its row
 	kindSeed   = "seed"   // of the side tables
 	kindStatus = "status" // not of a batch
 )
@@ -21,6 +22,7 @@ type stage struct {
 	table    *batch.Table
 	n        int
 	columns  []batch.Column
+	fresh    bool // this very call has loaded it
 }
 
 func (s stage) name() string { return batch.StageTable(s.manifest.ID, s.table.Target, s.n) }

@@ -29,9 +29,9 @@ type staged struct {
 	warehouse Warehouse
 	log       *slog.Logger
 
-	columns   func(batch.Target) []batch.Column
-	statement func(stage) (sql string, params []batch.Param, err error)
-	query     func(context.Context, batch.Target, batch.QueryJob) (batch.JobResult, error)
+	columns func(batch.Target) []batch.Column
+	// query runs the last job on a stage; it puts the statement and its parameters into the job.
+	query func(context.Context, stage, batch.QueryJob) (batch.JobResult, error)
 }
 
 // Evidence implements [batch.Witness]. Where there is no last job yet, the load of the first stage proves as much: it, too, is
@@ -44,7 +44,7 @@ func (w *staged) Evidence(ctx context.Context, m *batch.Manifest, t *batch.Table
 	if err != nil || e.State != batch.NoJob {
 		return e, err
 	}
-	load, err := w.warehouse.Look(ctx, stage{m, t, 1, nil}.job())
+	load, err := w.warehouse.Look(ctx, stage{manifest: m, table: t, n: 1}.job())
 	if err == nil && load.State != batch.NoJob {
 		e = batch.Evidence{State: batch.Staged, JobID: load.JobID, Attempts: load.Attempts, Error: load.Error}
 	}
@@ -62,12 +62,12 @@ func (w *staged) apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (
 		if loaded {
 			return result, fmt.Errorf("stage table %s is gone right after its load; does something else delete tables in the dataset, or has it a default table expiration?", batch.StageTable(m.ID, t.Target, n-1))
 		}
-		s := stage{m, t, n, w.columns(t.Target)}
+		s := stage{manifest: m, table: t, n: n, columns: w.columns(t.Target)}
 		var there bool
 		if there, loaded, err = w.fill(ctx, s); err != nil {
 			return result, err
 		}
-		if there {
+		if s.fresh = loaded; there {
 			return w.move(ctx, s)
 		}
 		w.log.Warn("stage table is gone after its load", "batch", m.ID, "table", s.name())
@@ -105,11 +105,7 @@ func (w *staged) fill(ctx context.Context, s stage) (there, loaded bool, err err
 // move runs the last job and drops the stage. The stage expires if that fails, so it is no reason to fail.
 func (w *staged) move(ctx context.Context, s stage) (batch.JobResult, error) {
 	target := s.table.Target
-	sql, params, err := w.statement(s)
-	if err != nil {
-		return batch.JobResult{}, err
-	}
-	result, err := w.query(ctx, target, batch.QueryJob{JobRef: batch.ApplyJob(s.manifest, s.table), SQL: sql, Params: params, Labels: batch.Labels(s.manifest, s.table)})
+	result, err := w.query(ctx, s, batch.QueryJob{JobRef: batch.ApplyJob(s.manifest, s.table), Labels: batch.Labels(s.manifest, s.table)})
 	if err != nil {
 		return result, err
 	}

@@ -1,15 +1,11 @@
 package merge
 
-// What the states are merged from, and what of them is looked at, where the stage of a batch is merged.
+// What the states are merged from where the stage of a batch is merged.
 const (
 	stagedPersons = `{stage}
   WHERE distinct_id IS NULL`
 	stagedMappings = `{stage}
   WHERE distinct_id IS NOT NULL`
-	personBounds = `
-  AND t.team_id BETWEEN @first_team AND @last_team AND t.person_id BETWEEN @first_person AND @last_person`
-	mappingBounds = `
-  AND t.team_id BETWEEN @first_team AND @last_team AND t.distinct_id BETWEEN @first_distinct_id AND @last_distinct_id`
 )
 
 // personStateSQL keeps the latest version of each person in from. With remove, the properties of a deleted person go and

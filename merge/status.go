@@ -15,7 +15,7 @@ import (
 )
 
 // StatusTable keeps the table that tells people how far the others are complete. Every table has one row in it for each consumer
-// group that fills it, made once and updated from then on, which is also what merges of the table conflict on. It is safe for concurrent use.
+// group that fills it, made once and updated from then on. It is safe for concurrent use.
 type StatusTable struct {
 	warehouse Warehouse
 	group     string // the consumer group

@@ -29,8 +29,9 @@ type world struct {
 	objects map[string][]string // rows by URI
 	tables  map[string]*table   // by name, all in one dataset
 	jobs    map[string]batch.JobResult
-	effects []string  // what happened, in order
-	refused time.Time // until then the target takes no rows
+	effects []string          // what happened, in order
+	sent    map[string]string // the statement that was sent last, by the job's kind
+	refused time.Time         // until then the target takes no rows
 	step    step
 }
 
@@ -56,7 +57,7 @@ type table struct {
 const target = "events"
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, objects: map[string][]string{}, jobs: map[string]batch.JobResult{}}
+	w := &world{t: t, objects: map[string][]string{}, jobs: map[string]batch.JobResult{}, sent: map[string]string{}}
 	w.tables = map[string]*table{target: {created: time.Now()}}
 	w.step = calm
 	return w
@@ -166,9 +167,9 @@ func (w *view) Load(_ context.Context, job batch.LoadJob) (res batch.JobResult, 
 
 // Query implements [Warehouse] for the statements there are.
 func (w *view) Query(_ context.Context, job batch.QueryJob) (res batch.JobResult, err error) {
-	if strings.Contains(job.SQL, "@table_name") {
+	if strings.Contains(job.SQL, "@table_name") || strings.Contains(job.SQL, "_fence`") {
 		err = w.call("query", func() (err error) {
-			res, err = w.run(job.JobRef, func() (int, error) { return w.status(job) })
+			res, err = w.run(job.JobRef, func() (int, error) { return w.oneRow(job) })
 			return err
 		})
 		return res, err
@@ -193,18 +194,27 @@ func (w *view) Query(_ context.Context, job batch.QueryJob) (res batch.JobResult
 	return res, err
 }
 
-// status runs the statements around the status table: what they do to rows is for the embedded BigQuery to show.
-func (w *world) status(job batch.QueryJob) (int, error) {
-	for _, name := range regexp.MustCompile("`acme-prod.posthog.([^`]+)`").FindAllStringSubmatch(job.SQL, -1) {
+// oneRow runs the statements around the tables with a row to find, the status table and the fence: what they do to other rows
+// is for the embedded BigQuery to show.
+func (w *world) oneRow(job batch.QueryJob) (int, error) {
+	kind := strings.Split(strings.TrimPrefix(job.Base, "tidemark_"), "_")
+	for _, known := range []string{"seed", "apply", "merge"} {
+		if slices.Contains(kind, known) {
+			w.sent[strings.Replace(known, "merge", "apply", 1)] = job.SQL
+		}
+	}
+	names := regexp.MustCompile("`acme-prod.posthog.([^`]+)`").FindAllStringSubmatch(job.SQL, -1)
+	for _, name := range names {
 		if w.tables[name[1]] == nil {
 			return 0, fmt.Errorf("not found: table %s", name[1])
 		}
 	}
+	t := w.tables[names[0][1]]
 	if strings.HasPrefix(job.SQL, "INSERT INTO") {
-		w.tables["tidemark_status"].rows = append(w.tables["tidemark_status"].rows, "row")
+		t.rows = append(t.rows, "row")
 	}
-	if len(w.tables["tidemark_status"].rows) != 1 {
-		return 0, fmt.Errorf("the status table has %d rows", len(w.tables["tidemark_status"].rows))
+	if len(t.rows) != 1 {
+		return 0, fmt.Errorf("table %s has %d rows", names[0][1], len(t.rows))
 	}
 	return 1, nil
 }
@@ -233,6 +243,17 @@ func (w *view) CreateSide(_ context.Context, _, _ string, side Side) error {
 		if w.tables[side.Table] == nil {
 			w.tables[side.Table] = &table{columns: side.Columns, created: time.Now()}
 			w.effects = append(w.effects, "create "+side.Table)
+		}
+		return nil
+	})
+}
+
+// CreateView implements [Warehouse].
+func (w *view) CreateView(_ context.Context, _, _ string, v View) error {
+	return w.call("view", func() error {
+		if w.tables[v.Table] == nil {
+			w.tables[v.Table] = &table{created: time.Now()}
+			w.effects = append(w.effects, "create "+v.Table)
 		}
 		return nil
 	})

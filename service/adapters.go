@@ -131,7 +131,7 @@ func newApplier(cfg Config, house *warehouse.Client, made *creations, log *slog.
 	bucket, status := cfg.Loader.Bucket, merge.NewStatusTable(house, cfg.Consumer.Group)
 	return applier{
 		direct: loader.NewDirect(cfg.Loader, house), staged: merge.NewInserter(bucket, house, log),
-		merged: merge.NewMerger(bucket, house, status, log), status: status, creations: made,
+		merged: merge.NewMerger(bucket, house, log), status: status, creations: made,
 	}
 }
 

@@ -145,10 +145,6 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 	p.mu.Lock()
 	last := p.last[name]
 	p.mu.Unlock()
-	m := last
-	if t.Model == destination.PersonsModel {
-		m = nil // the merge itself has written its batch
-	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if t.Model == destination.EventsModel {
@@ -156,7 +152,7 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 			return err
 		}
 	}
-	if err := p.status.Publish(ctx, t, through, m); err != nil {
+	if err := p.status.Publish(ctx, t, through, last); err != nil {
 		return err
 	}
 	p.published[name] = through

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"tidemark/warehouse"
 )
 
 // Variable documents one environment variable.
@@ -33,7 +35,7 @@ func kindOf(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "a duration like 10s, 5m, 1h"
-	case t.Name() == "Size":
+	case t.Name() == "Size", t == reflect.TypeFor[warehouse.Limit]():
 		return "a size like 64MiB, 1GiB"
 	case t.Name() == "Date":
 		return "a date like 2010-01-01"

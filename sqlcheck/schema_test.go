@@ -105,6 +105,12 @@ func (r *recorder) CreateSide(_ context.Context, project, dataset string, side m
 	return nil
 }
 
+// CreateView implements [merge.Tables]: its query is analyzed like a statement.
+func (r *recorder) CreateView(_ context.Context, _, _ string, view merge.View) error {
+	r.sent = append(r.sent, batch.QueryJob{SQL: view.SQL})
+	return nil
+}
+
 // CreateStage implements [merge.Tables].
 func (r *recorder) CreateStage(_ context.Context, project, dataset, table string, columns []batch.Column, _ time.Time,
 	_ map[string]string,
@@ -132,6 +138,6 @@ func eventsSchema(t *testing.T) schema {
 // personsSchema is the same for persons, with the tables beside it; properties have the type json.
 func personsSchema(t *testing.T, json string) schema {
 	r := record(t, target("persons", columnsOf(model.PersonColumns(), json, nil)), &batch.Keys{LastPerson: "1", LastDistinctID: "1"})
-	require.Len(t, r.tables, 5)
+	require.Len(t, r.tables, 6)
 	return r.tables.with(stageTable, r.tables[r.stage])
 }

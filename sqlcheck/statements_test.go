@@ -21,10 +21,18 @@ import (
 // allParams are the parameters that statements in the golden files may use.
 func allParams() []batch.Param {
 	params := []batch.Param{{Name: "through", Value: time.Time{}}, {Name: "ingested_at", Value: time.Time{}}}
-	for _, name := range []string{"rows", "first_team", "last_team"} {
+	names := []string{"batch", "table_name", "consumer_group", "model"}
+	numbers := []string{"rows"}
+	for i := range 3 { // ranges
+		for _, kind := range []string{"", "person_", "distinct_id_"} {
+			numbers = append(numbers, fmt.Sprintf("%sfirst_team_%d", kind, i), fmt.Sprintf("%slast_team_%d", kind, i))
+		}
+		names = append(names, fmt.Sprintf("person_first_%d", i), fmt.Sprintf("person_last_%d", i), fmt.Sprintf("distinct_id_first_%d", i), fmt.Sprintf("distinct_id_last_%d", i))
+	}
+	for _, name := range numbers {
 		params = append(params, batch.Param{Name: name, Value: int64(0)})
 	}
-	for _, name := range []string{"batch", "table_name", "consumer_group", "model", "first_person", "last_person", "first_distinct_id", "last_distinct_id"} {
+	for _, name := range names {
 		params = append(params, batch.Param{Name: name, Value: ""})
 	}
 	return params
@@ -33,7 +41,7 @@ func allParams() []batch.Param {
 // schemaOf has the tables that a golden file is about. Which type persons' properties have is said here, not guessed
 // from the statement: one that forgets to parse them, or parses what is not to be JSON, is refused.
 func schemaOf(t *testing.T, file string) schema {
-	json := []string{"merge_created_columns_json.sql", "merge_all_columns_remove.sql", "seed_all_columns_json_remove.sql"}
+	json := []string{"merge_created_columns_json.sql", "merge_all_columns_remove.sql", "seed_all_columns_json_remove.sql", "view_all_columns_json_remove.sql"}
 	switch name := filepath.Base(file); {
 	case strings.HasPrefix(name, "insert_"):
 		return eventsSchema(t)
@@ -67,7 +75,7 @@ func record(t *testing.T, tgt batch.Target, keys *batch.Keys) *recorder {
 	status := merge.NewStatusTable(r, "g")
 	var applier batch.Applier = merge.NewInserter("bucket", r, log)
 	if keys != nil {
-		applier = merge.NewMerger("bucket", r, status, log)
+		applier = merge.NewMerger("bucket", r, log)
 	}
 	_, err := applier.Apply(t.Context(), m, &m.Tables[0])
 	require.NoError(t, err)
@@ -83,7 +91,10 @@ func TestSentStatements_AreGoogleSQLWithTheirParameters(t *testing.T) {
 		r := record(t, tgt, keys)
 		want := 4 // the INSERT or MERGE, the status table's row, and two UPDATEs of it
 		if keys != nil {
-			want++ // the side tables are seeded
+			want += 2 // the fence's row, and the side tables are seeded
+		}
+		if tgt.View {
+			want++ // its query
 		}
 		require.Len(t, r.sent, want)
 		for _, job := range r.sent {
@@ -93,6 +104,7 @@ func TestSentStatements_AreGoogleSQLWithTheirParameters(t *testing.T) {
 	created := func(c model.Column) bool { return c.Created }
 	keys := []batch.Keys{
 		{LastPerson: "1", LastDistinctID: "b"}, {LastPerson: "1"}, {LastDistinctID: "b"},
+		{Persons: []batch.KeyRange{{FirstTeam: 1, LastTeam: 1, First: "a", Last: "b"}, {FirstTeam: 3, LastTeam: 7, First: "c", Last: "d"}}, DistinctIDs: []batch.KeyRange{{FirstTeam: 9, LastTeam: 9, First: "a", Last: "b"}}},
 	}
 	for _, json := range []string{"STRING", batch.JSONType} {
 		for _, keep := range []func(model.Column) bool{created, nil, neededForPersons} {
@@ -101,6 +113,8 @@ func TestSentStatements_AreGoogleSQLWithTheirParameters(t *testing.T) {
 				sent(persons, &k)
 				removing := persons
 				removing.RemoveDeleted = true
+				sent(removing, &k)
+				removing.View = true
 				sent(removing, &k)
 			}
 		}
@@ -180,7 +194,7 @@ func TestAnalyzer_RefusesScriptsWithOneFault(t *testing.T) {
 		{"@ingested_at", "@ingested", "ingested"},
 		{"t.person_id IS DISTINCT FROM s.person_id", "t.properties IS DISTINCT FROM s.properties", "JSON"},
 		{"last_batch = @batch", "last_batch = @rows", "INT64"},
-		{"BETWEEN @first_team AND @last_team", "BETWEEN @first_person AND @last_person", "BETWEEN"},
+		{"BETWEEN @first_team_0 AND @last_team_0", "BETWEEN @person_first_0 AND @person_last_0", "BETWEEN"},
 		{"\nCOMMIT", "\nMERGE", "Syntax error"},
 	} {
 		faulty := strings.Replace(string(golden), c.old, c.fault, 1)

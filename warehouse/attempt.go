@@ -55,14 +55,29 @@ func (a *attempt) ended() time.Time {
 	return time.Time{}
 }
 
-// failure returns the error of an attempt that is done, nil if it succeeded.
-func (a *attempt) failure(kind string) *Error {
+// failure returns the error of an attempt that is done, nil if it succeeded. limit is what a query may be billed for now: the
+// refusal of one with another limit says nothing of the next attempt.
+func (a *attempt) failure(kind string, limit Limit) *Error {
 	if !a.failed() {
 		return nil
 	}
 	e := classify(kind+" job", a.id, a.job.LastStatus().Err())
-	e.wait = max(0, e.cause.pause-time.Since(a.ended()))
+	if pause := e.cause.pause; e.Reason != reasonBilled || a.maxBilled() == int64(limit) {
+		e.wait = max(0, pause-time.Since(a.ended()))
+	}
 	return e
+}
+
+// maxBilled is the limit that a query was submitted with.
+func (a *attempt) maxBilled() int64 {
+	config, err := a.job.Config()
+	if err != nil {
+		return 0 // a kind of job that tidemark does not make
+	}
+	if query, ok := config.(*bigquery.QueryConfig); ok {
+		return query.MaxBytesBilled
+	}
+	return 0
 }
 
 // result describes an attempt that succeeded.

@@ -80,8 +80,8 @@ var billing = []cause{
 	{reasons: []string{"billingNotEnabled", "accountDisabled"}, hint: hintBilling},
 	{texts: []string{"free query bytes scanned", "unbilled.analysis"}, class: transient, pause: quotaPause,
 		hint: "the project's free query bytes of the month are used up: " + hintBilling},
-	{texts: []string{"limit for bytes billed"}, hint: hintFuse},
-	{reasons: []string{"bytesBilledLimitExceeded"}, hint: hintFuse},
+	{texts: []string{"limit for bytes billed"}, pause: billedPause},
+	{reasons: []string{reasonBilled}, pause: billedPause},
 	{texts: []string{"QueryUsagePer", "Custom quota exceeded"}, class: transient, pause: quotaPause,
 		hint: "the custom quota for query bytes that an administrator has set for the project is used up: it is full again at midnight Pacific time; raise it (IAM & Admin, Quotas), or make merges rarer with TIDEMARK_PERSONS_PERIOD"},
 	{reasons: []string{"billingTierLimitExceeded"},
@@ -90,7 +90,6 @@ var billing = []cause{
 
 const (
 	hintBilling = "enable billing for the project in TIDEMARK_PROJECT (and for that of the bucket): without it, in BigQuery's sandbox, there are no MERGE, UPDATE and INSERT statements, and all tables expire after 60 days"
-	hintFuse    = "the statement would read more bytes than the limit of bytes billed that is set for it: raise that limit if the cost is right, or make it read less with smaller and rarer batches; the batch waits and goes on by itself then"
 )
 
 // places: buckets, datasets and jobs in different locations.
@@ -213,4 +212,4 @@ var reasonsAlone = []cause{
 	{reasons: []string{""}, hint: "BigQuery did not answer; check the network and, if it is set, TIDEMARK_BIGQUERY_ENDPOINT"},
 }
 
-const hintTimeout = "BigQuery did not finish in the time that it has; it is tried again, and if that goes on, smaller batches (a shorter TIDEMARK_PERIOD) or a reservation help"
+const hintTimeout = "the job did not start or end within TIDEMARK_JOB_TIMEOUT, and the next attempt is made; where jobs wait for long, a reservation helps, and where merges take long, a longer TIDEMARK_JOB_TIMEOUT"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"tidemark/batch"
 )
 
 // Config says where BigQuery is and how long it may take to answer, read by envconfig under the prefix TIDEMARK.
@@ -18,6 +20,10 @@ type Config struct {
 	BigQueryCallTimeout time.Duration `envconfig:"BIGQUERY_CALL_TIMEOUT" default:"1m" desc:"Time limit of one request to BigQuery, its retries included, from 1s to 10m. Jobs are not limited by it: they are polled with one request each time."`
 	// BigQueryPollMax is the longest pause between two looks at a running job.
 	BigQueryPollMax time.Duration `envconfig:"BIGQUERY_POLL_MAX" default:"5s" desc:"Longest pause between two looks at a running job, from 500ms to 1m; the first ones are shorter. More delays batches, less uses up the quota of requests."`
+	// JobTimeout is how long a job may take from its creation, waiting for its start included. BigQuery stops it then.
+	JobTimeout time.Duration `envconfig:"JOB_TIMEOUT" default:"2h" desc:"How long a job in BigQuery may take from its creation, waiting for its start included, from 1s to 24h; 0s leaves it to BigQuery (6 hours of running). BigQuery stops the job then, and once that was seen, the next attempt is made. It must be longer than the longest merge."`
+	// MaxBytesBilled is a fuse: BigQuery refuses a query that would be billed for more.
+	MaxBytesBilled Limit `envconfig:"MAX_BYTES_BILLED" default:"" desc:"Most bytes that one query job (a merge, an INSERT of events with JSON columns, a publication) may be billed for, for example 100GiB; at least 10MiB, which BigQuery bills for any table; empty is no limit. BigQuery refuses a job that needs more: the batch waits and is tried again once an hour, or at once after a restart with another limit."`
 }
 
 // Validate reports everything that is wrong with c.
@@ -35,6 +41,12 @@ func (c Config) Validate() error {
 	errs = append(errs,
 		between("TIDEMARK_BIGQUERY_CALL_TIMEOUT", c.BigQueryCallTimeout, time.Second, 10*time.Minute),
 		between("TIDEMARK_BIGQUERY_POLL_MAX", c.BigQueryPollMax, pollMin, time.Minute))
+	if c.MaxBytesBilled != 0 && c.MaxBytesBilled < Limit(minBilled) {
+		errs = append(errs, fmt.Errorf("TIDEMARK_MAX_BYTES_BILLED is %s; want at least %s, or nothing for no limit", batch.Size(c.MaxBytesBilled), minBilled))
+	}
+	if c.JobTimeout != 0 {
+		errs = append(errs, between("TIDEMARK_JOB_TIMEOUT", c.JobTimeout, time.Second, 24*time.Hour))
+	}
 	return errors.Join(errs...)
 }
 
@@ -43,4 +55,20 @@ func between(name string, d, low, high time.Duration) error {
 		return fmt.Errorf("%s is %s; want %s to %s", name, d, low, high)
 	}
 	return nil
+}
+
+// minBilled is what BigQuery bills at least for a table that a query references
+// (cloud.google.com/bigquery/pricing#on_demand_pricing, 2026-08).
+const minBilled batch.Size = 10 << 20
+
+// Limit is a [batch.Size] of which nothing, in its text form, is no limit.
+type Limit batch.Size
+
+// Decode implements envconfig.Decoder.
+func (l *Limit) Decode(value string) error {
+	if value == "" {
+		*l = 0
+		return nil
+	}
+	return (*batch.Size)(l).Decode(value)
 }

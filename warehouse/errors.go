@@ -51,7 +51,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Hint says what an operator can do, in words that stand by themselves on a status page. It is chosen by the reason and the
 // text together (causes.go).
-func (e *Error) Hint() string { return credentials.Fill(e.cause.hint, e.Message) }
+func (e *Error) Hint() string {
+	if e.Reason == reasonBilled {
+		return hintBilled(e.Message)
+	}
+	return credentials.Fill(e.cause.hint, e.Message)
+}
 
 // Reasons that need more than to be compared.
 const (

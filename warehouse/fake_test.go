@@ -22,6 +22,7 @@ import (
 type plan struct {
 	looks           int
 	endless         bool // says DONE from the start, and tells of its end later
+	stuck           bool // stays PENDING until its time limit is over
 	reason, message string
 }
 
@@ -59,8 +60,11 @@ func newBigQuery(t *testing.T) *bigQuery {
 }
 
 // client is one process. Its log and metrics go nowhere.
-func (b *bigQuery) client() *Client {
+func (b *bigQuery) client(change ...func(*Config)) *Client {
 	cfg := Config{Project: "proj", BigQueryCallTimeout: time.Minute, BigQueryPollMax: 5 * time.Second}
+	for _, c := range change {
+		c(&cfg)
+	}
 	c, err := New(b.t.Context(), cfg, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()),
 		option.WithHTTPClient(&http.Client{Transport: b}))
 	require.NoError(b.t, err)
@@ -191,6 +195,8 @@ func (b *bigQuery) insert(project string, job *bq.Job) answer {
 	job.Status = &bq.JobStatus{State: "RUNNING"}
 	b.jobs[key], b.looks[key] = job, b.plans[ref.JobId].looks
 	switch {
+	case b.plans[ref.JobId].stuck:
+		job.Status.State, job.Statistics.StartTime = "PENDING", 0
 	case b.looks[key] == 0:
 		b.finish(job)
 	case b.plans[ref.JobId].endless:
@@ -228,7 +234,15 @@ func (b *bigQuery) look(project, location, id string) answer {
 	if job == nil {
 		return refusal(404, "notFound", "Not found: Job %s:%s", project, id)
 	}
-	if job.Statistics.EndTime == 0 {
+	limit := job.Configuration.JobTimeoutMs
+	switch late := limit > 0 && time.Now().UnixMilli() >= job.Statistics.CreationTime+limit; {
+	case job.Statistics.EndTime != 0, b.plans[id].stuck && !late:
+	case b.plans[id].stuck:
+		p := b.plans[id]
+		p.reason, p.message = "stopped", fmt.Sprintf("Job execution was cancelled: Job timed out after %d sec", limit/1000)
+		b.plans[id] = p
+		b.finish(job)
+	default:
 		if b.looks[key]--; b.looks[key] <= 0 {
 			b.finish(job)
 		}

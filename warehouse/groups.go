@@ -25,6 +25,7 @@ func (c *Client) Groups(ctx context.Context, t batch.Target) (groups []string, e
 	name := fmt.Sprintf("%s.%s.%s", t.Project, t.Dataset, t.StatusTable)
 	query := p.Query("SELECT DISTINCT consumer_group FROM `" + name + "` WHERE table_name = @table_name AND consumer_group IS NOT NULL")
 	query.Location, query.Parameters = t.Location, []bigquery.QueryParameter{{Name: "table_name", Value: t.Table}}
+	query.MaxBytesBilled = int64(c.cfg.MaxBytesBilled)
 	it, err := query.Read(ctx)
 	for err == nil {
 		var row []bigquery.Value

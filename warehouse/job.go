@@ -48,6 +48,7 @@ func (c *Client) Load(ctx context.Context, l batch.LoadJob) (batch.JobResult, er
 		loader.WriteDisposition = bigquery.WriteEmpty
 	}
 	loader.Labels = cleanLabels(l.Labels)
+	loader.JobTimeout = c.cfg.JobTimeout
 	return c.run(ctx, job{l.JobRef, kindLoad, func(ctx context.Context, id bigquery.JobIDConfig) (*bigquery.Job, error) {
 		attempt := *loader
 		attempt.JobIDConfig = id
@@ -81,6 +82,8 @@ func (c *Client) queryJob(ctx context.Context, q batch.QueryJob) (job, error) {
 		query.Parameters = append(query.Parameters, bigquery.QueryParameter{Name: param.Name, Value: param.Value})
 	}
 	query.Labels = cleanLabels(q.Labels)
+	query.JobTimeout = c.cfg.JobTimeout
+	query.MaxBytesBilled = int64(c.cfg.MaxBytesBilled)
 	return job{q.JobRef, kindQuery, func(ctx context.Context, id bigquery.JobIDConfig) (*bigquery.Job, error) {
 		attempt := *query
 		attempt.JobIDConfig = id

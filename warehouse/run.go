@@ -17,6 +17,9 @@ const (
 	// quotaPause is what BigQuery asks for after quotaExceeded: "wait 10 minutes or longer"
 	// (cloud.google.com/bigquery/docs/troubleshoot-quotas, 2026-08-22).
 	quotaPause = 10 * time.Minute
+	// billedPause is for a query that TIDEMARK_MAX_BYTES_BILLED refuses. The statements of a script that ran before the one that
+	// was refused are billed at every attempt, so that a fuse with short pauses would itself cost what it is to save.
+	billedPause = time.Hour
 )
 
 // run takes a job one attempt further, by the rule in the package comment: it attaches to the newest attempt, or submits the
@@ -28,9 +31,9 @@ func (c *Client) run(ctx context.Context, j job) (batch.JobResult, error) {
 		return batch.JobResult{}, err
 	}
 	before := a.attached && a.done()
-	if failure := a.failure(j.kind); before && failure != nil {
+	if failure := a.failure(j.kind, c.cfg.MaxBytesBilled); before && failure != nil {
 		c.metrics.ended(j.kind, a, before, failure)
-		if failure.wait > 0 { // counted from its end, so that a process that restarts in a loop waits, too
+		if failure.wait > 0 { // counted from the attempt's end, so that a process that restarts in a loop waits, too
 			return batch.JobResult{}, failure
 		}
 		if a, err = c.submit(ctx, j, a.n+1); err != nil {
@@ -41,7 +44,7 @@ func (c *Client) run(ctx context.Context, j job) (batch.JobResult, error) {
 	if err := c.wait(ctx, a); err != nil {
 		return batch.JobResult{}, err
 	}
-	failure := a.failure(j.kind)
+	failure := a.failure(j.kind, c.cfg.MaxBytesBilled)
 	c.metrics.ended(j.kind, a, before, failure)
 	switch {
 	case failure != nil:

@@ -176,8 +176,9 @@ func TestLoad_QuotaIsWaitedForInMinutes(t *testing.T) {
 // Merges that exclude each other are nothing to worry about, and are told from what is.
 func TestQuery_OneThatGivesWayIsExpectedToFail(t *testing.T) {
 	for message, expected := range map[string]bool{
-		"Transaction is aborted due to concurrent update against table proj:ds.tidemark_status.":                       true,
-		"Resources exceeded during query execution: Too many DML statements outstanding against table proj:ds.persons": true,
+		"Transaction is aborted due to concurrent update against table proj:ds.tidemark_status.":                        true,
+		"Resources exceeded during query execution: Too many DML statements outstanding against table proj:ds.persons":  true,
+		"Quota exceeded: Your table exceeded quota for total number of dml jobs writing to a table, pending + running.": true,
 		"Syntax error": false,
 	} {
 		synctest.Test(t, func(t *testing.T) {

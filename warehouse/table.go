@@ -140,6 +140,11 @@ func (c *Client) keep(ctx context.Context, project, dataset string, md *bigquery
 	return nil
 }
 
+// CreateView implements [merge.Warehouse].
+func (c *Client) CreateView(ctx context.Context, project, dataset string, view merge.View) error {
+	return c.create(ctx, project, dataset, view.Table, &bigquery.TableMetadata{ViewQuery: view.SQL, Description: view.Description})
+}
+
 // create creates a table unless there is one of that name.
 func (c *Client) create(ctx context.Context, project, dataset, table string, md *bigquery.TableMetadata) error {
 	t, err := c.table(ctx, project, dataset, table)

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 
-	"tidemark/buffer"
+	"tidemark/batch"
 )
 
 // measureCatchUp exports a topic that looks like production's, from its start, and compares the largest resident set with what the
 // documentation promises: 1.25 times TIDEMARK_BUFFER_MEMORY and 128 MiB, whatever brokers and batches there are.
 func measureCatchUp(ctx context.Context, opts options) error {
-	var budget buffer.Size
+	var budget batch.Size
 	if err := budget.Decode(opts.memory); err != nil {
 		return fmt.Errorf("--memory: %w", err)
 	}

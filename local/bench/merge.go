@@ -72,7 +72,7 @@ func measureMerge(ctx context.Context, opts options) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.print(os.Stdout, billOf(sizes))
+	return r.print(os.Stdout, billOf(sizes, false), billOf(sizes, true))
 }
 
 func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, error) {
@@ -106,7 +106,7 @@ func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, er
 		return nil, err
 	}
 	m := &merging{stack: s, buffer: buffer.New(bc, parts, buffer.NewMetrics(reg), 2), table: resolved.Tables[0], at: time.Now(),
-		merger: merge.NewMerger(stack.Bucket, house, merge.NewStatusTable(house, ""), log)}
+		merger: merge.NewMerger(stack.Bucket, house, log)}
 	go func() { _ = m.buffer.Run(ctx) }() // what it fails with is the error of the batch that waits for it
 	return m, nil
 }
@@ -189,7 +189,7 @@ func (m *merging) seal(ctx context.Context, n int, each func(i int, add func(top
 
 // jobs returns how long the load of the stage and the script took.
 func (m *merging) jobs(ctx context.Context, base string) (load, script time.Duration, err error) {
-	for kind, took := range map[string]*time.Duration{"stage": &load, "merge": &script} {
+	for kind, took := range map[string]*time.Duration{"stage": &load, "apply": &script} {
 		job, err := m.stack.Client.JobFromID(ctx, base+kind+"-g1")
 		if err != nil {
 			return 0, 0, err

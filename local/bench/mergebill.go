@@ -24,6 +24,8 @@ type sizes struct {
 
 	personStateRead, mappingStateRead, personsRead int64 // the columns that a MERGE into the table compares
 	teams                                          int64 // team_id of both states
+
+	personStateKeys, mappingStateKeys, personsKeys int64 // the columns that the look for doubled keys reads
 }
 
 const (
@@ -41,15 +43,15 @@ func readSizes(ctx context.Context, client *bigquery.Client) (s sizes, err error
 	row := fmt.Sprintf("%d + %s + %s", personFixed, text("person_id"), text("properties"))
 	var changedPersons, changedMappings, personKeys, mappingKeys, personCount, personTeams, mappingTeams int64
 	err = errors.Join(
-		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s, 0)), COUNTIF(version = 1), SUM(%d + %[2]s), SUM(8) %[4]s",
-			row, text("person_id"), stateRead, of(stack.PersonsTable+"_person_state")), &s.personState, &changedPersons, &personKeys, &personCount, &s.personStateRead, &personTeams))
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s, 0)), COUNTIF(version = 1), SUM(%d + %[2]s), SUM(8), SUM(8 + %[2]s) %[4]s",
+			row, text("person_id"), stateRead, of(stack.PersonsTable+"_person_state")), &s.personState, &changedPersons, &personKeys, &personCount, &s.personStateRead, &personTeams, &s.personStateKeys))
 	row = fmt.Sprintf("%d + %s + %s", mappingFixed, text("person_id"), text("distinct_id"))
 	err = errors.Join(err,
-		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s + %s, 0)), SUM(%d + %[3]s), SUM(8) %[5]s",
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%s), SUM(IF(version = 1, %[1]s, 0)), SUM(IF(version = 1, 8 + %s + %s, 0)), SUM(%d + %[3]s), SUM(8), SUM(8 + %[3]s) %[5]s",
 			row, text("person_id"), text("distinct_id"), stateRead, of(stack.PersonsTable+"_distinct_id_state")),
-			&s.mappingState, &changedMappings, &mappingKeys, &s.mappingStateRead, &mappingTeams),
-		scan(ctx, client, fmt.Sprintf("SELECT SUM(%d + %s + %s + %s), SUM(%d + %[2]s + %[3]s) %[6]s",
-			rowFixed, text("person_id"), text("distinct_id"), text("properties"), rowRead, of(stack.PersonsTable)), &s.persons, &s.personsRead))
+			&s.mappingState, &changedMappings, &mappingKeys, &s.mappingStateRead, &mappingTeams, &s.mappingStateKeys),
+		scan(ctx, client, fmt.Sprintf("SELECT SUM(%d + %s + %s + %s), SUM(%d + %[2]s + %[3]s), SUM(8 + %[2]s + %[3]s) %[6]s",
+			rowFixed, text("person_id"), text("distinct_id"), text("properties"), rowRead, of(stack.PersonsTable)), &s.persons, &s.personsRead, &s.personsKeys))
 	s.teams = personTeams + mappingTeams
 	s.stage, s.stageKeys = changedPersons+changedMappings, personKeys+mappingKeys
 	s.stageMappings = changedMappings + personKeys + 9*personCount // version and is_deleted of the persons among them
@@ -93,15 +95,23 @@ func (c charge) bytes() int64 { return c.q + c.t }
 // partitions (cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#calculate_bytes_processed_by_dml, 2026-08).
 // It knows no clustering, which makes it less. q is "any columns referenced in tables scanned", and a MERGE scans its
 // target to compare keys and versions; so those columns count twice, else the sum would not be the most it can be.
-func billOf(s sizes) []charge {
+//
+// As a view, persons are not merged into, and the last two are not there.
+func billOf(s sizes, view bool) []charge {
 	least := func(n int64) int64 { return max(n, minBilled) }
-	return []charge{
-		{"three ASSERTs", 2*minBilled + least(s.teams), 0},
+	bill := []charge{
 		{"UPDATE of the fence", 0, minBilled},
+		{"three ASSERTs before the MERGEs", 2*minBilled + least(s.teams), 0},
 		{"MERGE into the state of persons", least(s.stage) + s.personStateRead, least(s.personState)},
 		{"MERGE into the state of distinct ids", least(s.stageMappings) + s.mappingStateRead, least(s.mappingState)},
-		{"MERGE into persons", least(s.stageKeys) + least(s.personState) + least(s.mappingState) + s.personsRead, least(s.persons)},
+		{"ASSERT that no key of the states is doubled", 2*least(s.stageKeys) + least(s.personStateKeys) + least(s.mappingStateKeys), 0},
 	}
+	if view {
+		return bill
+	}
+	return append(bill,
+		charge{"MERGE into persons", least(s.stageKeys) + least(s.personState) + least(s.mappingState) + s.personsRead, least(s.persons)},
+		charge{"ASSERT that no key of persons is doubled", least(s.stageKeys) + least(s.personsKeys), 0})
 }
 
 // mergeResult is the measured merge.
@@ -112,18 +122,24 @@ type mergeResult struct {
 	measurement measurement
 }
 
-func (r mergeResult) print(out io.Writer, bill []charge) error {
+func sum(bill []charge) (total int64) {
+	for _, c := range bill {
+		total += c.bytes()
+	}
+	return total
+}
+
+func (r mergeResult) print(out io.Writer, bill, view []charge) error {
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 	fmt.Fprintf(out, "%d changes merged into %d rows in the embedded BigQuery: %s to load the stage, %s for the script, %s in all (%.0f changes/s) and %s of CPU; peak RSS of everything %d MiB\n\n",
 		r.changes, r.rows, seconds(r.load), seconds(r.merge), seconds(r.measurement.Wall), r.measurement.rate(), seconds(r.measurement.CPU), r.measurement.PeakBytes>>20)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "read (q), MiB\tchanged (t), MiB\tbilled, MiB\t  statement")
-	var total int64
+	total := sum(bill)
 	for _, c := range bill {
-		total += c.bytes()
 		fmt.Fprintf(w, "%d\t%d\t%d\t  %s\n", c.q>>20, c.t>>20, c.bytes()>>20, c.statement)
 	}
-	fmt.Fprintf(w, "\t\t%d\t  all\n", total>>20)
+	fmt.Fprintf(w, "\t\t%d\t  all\n\t\t%d\t  all, with persons as a view\n", total>>20, sum(view)>>20)
 	price := float64(total) / (1 << 40) * dollarPerTiB
 	fmt.Fprintf(w, "\nat $%.2f/TiB: $%.3f a merge, $%.0f a month with one an hour, $%.0f with one every 5 minutes; clustering makes it less\n",
 		dollarPerTiB, price, price*24*30, price*12*24*30)

@@ -30,6 +30,9 @@ func parseTarget(sc *scope, tokens []token, i int) (dmlTarget, int, error) {
 	if err != nil {
 		return dmlTarget{}, i, err
 	}
+	if table.Type == typeView {
+		return dmlTarget{}, i, errView("DML", ref)
+	}
 	d := dmlTarget{ref: ref, table: table, alias: ref.table, catalog: sc.catalog, now: sc.now}
 	explicit := tokens[after].is("AS")
 	if explicit {

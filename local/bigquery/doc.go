@@ -31,6 +31,9 @@
 //
 // Collations: inherited from dataset and table, refused in clustering.
 //
+// Views: tables.insert with a GoogleSQL query; they are read, and not written, listed or
+// patched.
+//
 // Load jobs: Parquet objects, named one by one, into a table that exists, with an
 // explicit schema; WRITE_APPEND and WRITE_EMPTY; all rows or none. Types: STRING,
 // BYTES, INT64, FLOAT64, BOOL, NUMERIC, TIMESTAMP, DATE, TIME and arrays of them; JSON
@@ -84,7 +87,7 @@
 // Statements that read a table with a collation, SELECT * beside _PARTITIONTIME, changing
 // a dataset's case-insensitivity or a column's collation, uploads in jobs.insert,
 // streaming inserts, the Storage Read and Write APIs, copy and extract jobs, sessions,
-// legacy SQL, query destinations, views, routines, models, INFORMATION_SCHEMA, wildcard
+// legacy SQL, query destinations, CREATE VIEW, routines, models, INFORMATION_SCHEMA, wildcard
 // tables, partition decorators, time travel, temporary tables, DECLARE and the rest of
 // the procedural language, system variables, UPDATE … FROM, STRUCT, BIGNUMERIC,
 // GEOGRAPHY, INTERVAL, RANGE, functions not listed in this package, and creation, schema

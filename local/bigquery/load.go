@@ -35,6 +35,9 @@ func (s *Server) planLoad(config *bq.JobConfigurationLoad, location string) (*lo
 	if strings.ContainsAny(ref.table, "$@") {
 		return nil, notImplemented("partition decorators (%s)", ref.table)
 	}
+	if isView(s.catalog, ref) {
+		return nil, errView("a load job", ref)
+	}
 	dataset, err := s.datasetIn(ref.parent(), location)
 	if err != nil {
 		return nil, err

@@ -193,6 +193,9 @@ func (s *Server) tabledataList(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if table.Type == typeView {
+		return nil, invalid("Cannot list a table of type VIEW.")
+	}
 	if err := checkFormat(r, table.Schema); err != nil {
 		return nil, err
 	}

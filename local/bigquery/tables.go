@@ -57,6 +57,9 @@ func (s *Server) createTable(ctx context.Context, t *txn, ref tableRef, table *b
 	if err != nil {
 		return err
 	}
+	if table.View != nil {
+		return s.createView(ctx, t, ref, table, dataset)
+	}
 	inheritCollation(table, dataset)
 	if err := s.checkTable(table); err != nil {
 		return err
@@ -228,7 +231,11 @@ func (s *Server) tablesDelete(ctx context.Context, r *request) (any, error) {
 
 // dropTable removes the table. The caller holds the table's lock and the catalog's.
 func (s *Server) dropTable(ctx context.Context, t *txn, ref tableRef) error {
-	if _, err := t.exec(ctx, "DROP TABLE IF EXISTS "+ref.physical()); err != nil {
+	kind := "TABLE"
+	if isView(s.catalog, ref) {
+		kind = "VIEW"
+	}
+	if _, err := t.exec(ctx, "DROP "+kind+" IF EXISTS "+ref.physical()); err != nil {
 		return err
 	}
 	t.onCommit(func() { s.partitions.forget(ref) })

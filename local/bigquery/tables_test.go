@@ -117,7 +117,7 @@ func TestTable_ExpiredTableIsGone(t *testing.T) {
 func TestTable_RefusesWhatIsNotCovered(t *testing.T) {
 	f := start(t, nil)
 	for name, md := range map[string]*client.TableMetadata{
-		"view":   {ViewQuery: "SELECT 1"},
+		"view":   {ViewQuery: "SELECT 1", UseLegacySQL: true},
 		"record": {Schema: client.Schema{{Name: "r", Type: client.RecordFieldType, Schema: eventSchema()}}},
 	} {
 		requireReason(t, f.table(name[:1]).Create(f.ctx, md), http.StatusNotImplemented, "notImplemented")

@@ -90,6 +90,7 @@ const (
 	applyJob  = "_apply-g"
 	stageJob  = "_stage-g"
 	rowJob    = "_row_"    // makes a row of the status table
+	fenceJob  = "_fence_"  // makes the row that merges conflict on
 	seedJob   = "_seed_"   // tells the side tables what the table knows
 	statusJob = "_status_" // publishes
 )

@@ -192,7 +192,7 @@ func (p *play) breakMerges() {
 		bigquery.JobFault{Reason: "resourcesExceeded", Message: "Resources exceeded during query execution: Too many DML statements outstanding against table, limit is 20."},
 		bigquery.JobFault{Reason: "jobRateLimitExceeded"},
 		bigquery.JobFault{Running: time.Duration(p.r.IntN(2500)) * time.Millisecond})
-	rule := bigquery.JobRule{When: jobOf("", pick(p.r, applyJob, applyJob, stageJob, statusJob, rowJob, seedJob)), Count: 1 + p.r.IntN(3), Fault: f}
+	rule := bigquery.JobRule{When: jobOf("", pick(p.r, applyJob, applyJob, stageJob, statusJob, rowJob, fenceJob, seedJob)), Count: 1 + p.r.IntN(3), Fault: f}
 	p.rules = append(p.rules, p.faults.OnJob(rule))
 }
 

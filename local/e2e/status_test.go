@@ -111,11 +111,13 @@ func isNotFound(err error) bool {
 	return errors.As(err, &refused) && refused.Code == http.StatusNotFound
 }
 
-// Replicas that start at once make one row per table: each is made by one job, to which all others attach.
+// Replicas that start at once make one row per table in the status table, and one of the fence: each is made by one job, to which
+// all others attach.
 func TestStatus_OneRowPerTable(t *testing.T) {
 	w := newWorld(t, withPersons, func(c *stack.Config) { c.Partitions = 6 })
 	slow := w.faults.OnJob(bigquery.JobRule{When: jobOf("", rowJob), Count: -1, Fault: bigquery.JobFault{Running: 700 * time.Millisecond}})
-	attached := w.faults.OnRequest(bigquery.RequestRule{Op: "jobs.insert", Count: -1, When: func(c bigquery.Call) bool { return isJob(c.JobID, "", rowJob) }})
+	fences := w.faults.OnJob(bigquery.JobRule{When: jobOf("", fenceJob), Count: -1, Fault: bigquery.JobFault{Running: 700 * time.Millisecond}})
+	attached := w.faults.OnRequest(bigquery.RequestRule{Op: "jobs.insert", Count: -1, When: func(c bigquery.Call) bool { return isJob(c.JobID, "", fenceJob) }})
 	var replicas []*harness.Replica
 	for range 4 {
 		replicas = append(replicas, w.start(nil))
@@ -134,7 +136,9 @@ func TestStatus_OneRowPerTable(t *testing.T) {
 	require.Equal(t, int64(2), w.scalar("SELECT COUNT(*) FROM "+status))
 	require.Equal(t, int64(2), w.scalar("SELECT COUNT(DISTINCT table_name) FROM "+status+" WHERE table_name IN ('events', 'persons') AND model = table_name"))
 	require.Equal(t, 2, slow.Hits(), "jobs that make rows")
-	require.Greater(t, attached.Hits(), 2, "more than one replica wanted to make a row")
+	require.Equal(t, 1, fences.Hits(), "jobs that make the fence's row")
+	require.Equal(t, int64(1), w.scalar("SELECT COUNT(*) FROM `"+stack.PersonsFullName()+"_fence`"))
+	require.Greater(t, attached.Hits(), 1, "more than one replica wanted to make it")
 	w.requireExact()
 }
 

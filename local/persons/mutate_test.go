@@ -87,8 +87,8 @@ func TestMerge_EveryMutationOfTheScriptIsCaught(t *testing.T) {
 			return p.run(lanes)
 		}()
 		require.Error(t, err, name)
-		if d := new(difference); !errors.As(err, &d) { // the script ran, that is, and was not just refused
-			require.ErrorContains(t, err, "has two rows", name)
+		if d := new(difference); !errors.As(err, &d) { // the script ran to its last look, that is, and was not just refused
+			require.ErrorContains(t, err, "has a key of this batch twice", name)
 		}
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		t.Logf("%s: %s", name, what)

@@ -19,9 +19,10 @@ import (
 	"tidemark/merge"
 )
 
-// fence is the statement that two merges of a table conflict on.
-const fence = "UPDATE `" + stack.Project + "." + stack.Dataset + "." + stack.StatusTable + "` SET last_batch = @batch, last_batch_rows = @rows, updated_at = CURRENT_TIMESTAMP()\n" +
-	"WHERE table_name = @table_name AND consumer_group = @consumer_group;\n"
+// fence returns the statement that two merges of a table conflict on.
+func (p *people) fence() string {
+	return "UPDATE `" + stack.Project + "." + stack.Dataset + "." + p.name + "_fence` SET last_batch = @batch, last_batch_rows = @rows, merged_at = CURRENT_TIMESTAMP()\nWHERE TRUE;\n"
+}
 
 // Two replicas merge batches about the same new keys at the same time. Both scripts only insert, and neither sees what
 // the other has inserted. That the fence is what prevents double rows is shown by leaving it out.
@@ -34,8 +35,8 @@ func TestMerge_OverlappingScriptsDoubleNoKeyThanksToTheFence(t *testing.T) {
 				if fenced {
 					return sql
 				}
-				require.Equal(t, 1, strings.Count(sql, fence), "the script has the fence")
-				return strings.Replace(sql, fence, "", 1)
+				require.Equal(t, 1, strings.Count(sql, p.fence()), "the script has the fence")
+				return strings.Replace(sql, p.fence(), "", 1)
 			}
 			all := messages(1, mapping("d", "P", 0), person("P", 0))
 			again := messages(1, mapping("d", "P", 0), person("P", 0), person("P", 1), mapping("e", "P", 0))
@@ -51,6 +52,9 @@ func TestMerge_OverlappingScriptsDoubleNoKeyThanksToTheFence(t *testing.T) {
 				require.NotEqual(t, p.scalar("SELECT COUNT(*) FROM "+side), p.scalar("SELECT COUNT(*) FROM (SELECT DISTINCT team_id, "+
 					map[string]string{"_person_state": "person_id", "_distinct_id_state": "distinct_id"}[suffix]+" FROM "+side+")"), side)
 			}
+			next := p.seal(messages(1, person("P", 7)))
+			_, err := p.merger.Apply(t.Context(), next, &next.Tables[0])
+			require.Error(t, err, "the doubled key is noticed by the next merge that touches it")
 		})
 	}
 }

@@ -69,6 +69,7 @@ func join(to *batch.Contents, c batch.Contents) {
 	t.Parts = append(t.Parts, more.Parts...)
 	t.Keys.FirstTeam, t.Keys.LastTeam = min(t.Keys.FirstTeam, more.Keys.FirstTeam), max(t.Keys.LastTeam, more.Keys.LastTeam)
 	widen(&t.Keys.FirstPerson, &t.Keys.LastPerson, more.Keys.FirstPerson, more.Keys.LastPerson)
+	t.Keys.Persons, t.Keys.DistinctIDs = append(t.Keys.Persons, more.Keys.Persons...), append(t.Keys.DistinctIDs, more.Keys.DistinctIDs...)
 	widen(&t.Keys.FirstDistinctID, &t.Keys.LastDistinctID, more.Keys.FirstDistinctID, more.Keys.LastDistinctID)
 }
 

@@ -38,6 +38,16 @@ func TestMerge_TakesOverATableThatAnotherExporterFilled(t *testing.T) {
 	}
 }
 
+// A16: somebody's table may have columns of the names that the seeding uses for its own.
+func TestMerge_TakesOverATableWithColumnsCalledDeletedAndLatest(t *testing.T) {
+	p := newWorld(t).peopleWith(variant{deletes: verify.DeletesMark}, fmt.Sprintf(allColumns, "STRING")+", deleted STRING, latest INT64, known BOOL, t INT64")
+	p.insert(map[verify.PersonKey]verify.PersonRow{{Team: 1, DistinctID: "d"}: {PersonID: uuidOf("P"), MappingVersion: 3, PersonVersion: 3}})
+	m := p.seal(messages(1, person("P", comes)))
+	_, err := p.merger.Apply(t.Context(), m, &m.Tables[0])
+	require.NoError(t, err)
+	require.EqualValues(t, 1, p.scalar(fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE person_version = %d AND distinct_id = 'd'", p.sql(), comes)))
+}
+
 // Another exporter may have written a person's rows at different versions. Only the latest says whether the person is
 // deleted.
 func TestMerge_TakesOverRowsOfDifferentVersions(t *testing.T) {

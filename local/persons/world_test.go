@@ -27,6 +27,7 @@ import (
 type variant struct {
 	deletes verify.Deletes
 	json    bool // properties are JSON, not STRING
+	view    bool // over the side tables
 }
 
 func (v variant) String() string {
@@ -34,11 +35,14 @@ func (v variant) String() string {
 	if v.json {
 		kind = batch.JSONType
 	}
+	if v.view {
+		kind += "/view"
+	}
 	return string(v.deletes) + "/" + kind
 }
 
 func variants() []variant {
-	return []variant{{verify.DeletesMark, false}, {verify.DeletesMark, true}, {verify.DeletesRemove, false}, {verify.DeletesRemove, true}}
+	return []variant{{verify.DeletesMark, false, false}, {verify.DeletesMark, true, false}, {verify.DeletesRemove, false, false}, {verify.DeletesRemove, true, false}}
 }
 
 // world is an object store and a BigQuery, with a buffer of tidemark's in front.
@@ -98,7 +102,7 @@ func (w *world) replica(edit func(sql string) string) *merge.Merger {
 	if edit != nil {
 		house = editor{house, edit}
 	}
-	return merge.NewMerger(stack.Bucket, house, merge.NewStatusTable(house, ""), slog.New(slog.DiscardHandler))
+	return merge.NewMerger(stack.Bucket, house, slog.New(slog.DiscardHandler))
 }
 
 // editor changes merge scripts.
@@ -148,7 +152,9 @@ func (w *world) peopleWith(v variant, columns string) *people {
 	w.clock = w.clock.Add(time.Hour)
 	p := &people{world: w, variant: v, name: fmt.Sprintf("persons_%d", w.clock.Unix()), merger: w.replica(nil), fold: verify.NewPersonsFold(),
 		rows: map[verify.PersonKey]verify.PersonRow{}, written: map[verify.PersonKey]time.Time{}}
-	w.exec("CREATE TABLE " + p.sql() + " (" + columns + ") CLUSTER BY team_id, distinct_id")
+	if !v.view {
+		w.exec("CREATE TABLE " + p.sql() + " (" + columns + ") CLUSTER BY team_id, distinct_id")
+	}
 	p.resolve()
 	return p
 }
@@ -156,7 +162,10 @@ func (w *world) peopleWith(v variant, columns string) *people {
 func (p *people) resolve() {
 	p.Helper()
 	cfg := destination.Config{Models: []string{destination.PersonsModel}, Dataset: stack.Dataset, EventsTable: stack.Table, PersonsTable: p.name,
-		PersonDeletes: string(p.deletes), StatusTable: stack.StatusTable}
+		PersonDeletes: string(p.deletes), StatusTable: stack.StatusTable, JSONColumns: p.json}
+	if p.view {
+		cfg.PersonsAs = "view"
+	}
 	d, err := destination.New(cfg, stack.Project, p.client(), nil)
 	require.NoError(p, err)
 	resolved, err := d.Resolve(p.Context())

@@ -1,8 +1,8 @@
-ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_status` WHERE table_name = @table_name AND consumer_group = @consumer_group) = 1 AS 'the status table does not have one row for this table; drop the status table, and it is made again';
 BEGIN TRANSACTION;
 
-UPDATE `acme-prod.posthog.tidemark_status` SET updated_at = CURRENT_TIMESTAMP()
-WHERE table_name = @table_name AND consumer_group = @consumer_group;
+UPDATE `acme-prod.posthog.persons_fence` SET merged_at = CURRENT_TIMESTAMP()
+WHERE TRUE;
+ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.persons_fence`) = 1 AS 'the fence table does not have one row; stop all replicas and drop it, and it is made again';
 
 MERGE `acme-prod.posthog.persons_person_state` AS t
 USING (
@@ -10,10 +10,11 @@ USING (
   FROM (
     SELECT team_id, person_id, person_version AS version, person_deleted AS is_deleted, properties, created_at, is_identified
     FROM (
-    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties AS properties, created_at AS created_at, is_identified AS is_identified,
+    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties, created_at, is_identified,
       latest, deleted, COUNTIF(latest AND NOT deleted) OVER (PARTITION BY team_id, person_id) = 0 AS person_deleted
     FROM (
-      SELECT *, IFNULL(is_deleted, FALSE) AS deleted,
+      SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties AS properties, created_at AS created_at, is_identified AS is_identified,
+        IFNULL(is_deleted, FALSE) AS deleted,
         IFNULL(person_version, -1) = MAX(IFNULL(person_version, -1)) OVER (PARTITION BY team_id, person_id) AS latest
       FROM `acme-prod.posthog.persons`
       WHERE team_id IS NOT NULL AND distinct_id IS NOT NULL AND person_id IS NOT NULL
@@ -36,10 +37,11 @@ USING (
   FROM (
     SELECT team_id, distinct_id, person_distinct_id_version AS version, latest AND deleted AND NOT person_deleted AS is_deleted, person_id
     FROM (
-    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties AS properties, created_at AS created_at, is_identified AS is_identified,
+    SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties, created_at, is_identified,
       latest, deleted, COUNTIF(latest AND NOT deleted) OVER (PARTITION BY team_id, person_id) = 0 AS person_deleted
     FROM (
-      SELECT *, IFNULL(is_deleted, FALSE) AS deleted,
+      SELECT team_id, distinct_id, person_id, person_version, person_distinct_id_version, properties AS properties, created_at AS created_at, is_identified AS is_identified,
+        IFNULL(is_deleted, FALSE) AS deleted,
         IFNULL(person_version, -1) = MAX(IFNULL(person_version, -1)) OVER (PARTITION BY team_id, person_id) AS latest
       FROM `acme-prod.posthog.persons`
       WHERE team_id IS NOT NULL AND distinct_id IS NOT NULL AND person_id IS NOT NULL

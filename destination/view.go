@@ -1,0 +1,72 @@
+package destination
+
+import (
+	"context"
+	"fmt"
+
+	"tidemark/batch"
+)
+
+// The values of [Config.PersonsAs].
+const (
+	asTable = "table"
+	asView  = "view"
+)
+
+// viewKind is BigQuery's name of the kind of a view.
+const viewKind = "VIEW"
+
+// resolveView resolves persons that are a view over the side tables. A view that does not exist has the columns that a table
+// would be created with; the first merge makes it, for it needs the side tables. One that exists is used as it is.
+func (d *Destination) resolveView(ctx context.Context, kind table) (ResolvedTable, error) {
+	target := batch.Target{Model: kind.model, Project: d.project, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable,
+		RemoveDeleted: d.cfg.PersonDeletes == removeDeletes, View: true}
+	found, there, err := d.warehouse.Table(ctx, d.project, d.cfg.Dataset, kind.spec.Table)
+	if err != nil {
+		return ResolvedTable{}, err
+	}
+	if !there {
+		found = Table{Kind: viewKind, Fields: fieldsOf(kind.spec)}
+		if found.Location, err = d.warehouse.Location(ctx, d.project, d.cfg.Dataset); err != nil {
+			return ResolvedTable{}, err
+		}
+	}
+	target.Location = found.Location
+	if found.Kind != viewKind {
+		return ResolvedTable{}, &Error{Table: target.String(), Variable: kind.variable, Faults: []string{fmt.Sprintf(
+			"it is of the kind %s and TIDEMARK_PERSONS_AS is view; want a VIEW, or nothing of that name: drop or rename it, or set TIDEMARK_PERSONS_AS=table", found.Kind)}}
+	}
+	found.Kind = "" // looked at
+	columns, faults := match(found, kind.known, kind.needed)
+	if len(faults) > 0 {
+		return ResolvedTable{}, &Error{Table: target.String(), Variable: kind.variable, Faults: faults}
+	}
+	res := ResolvedTable{Target: target}
+	for _, c := range columns {
+		res.Columns = append(res.Columns, c.Selected)
+		res.Target.Columns = append(res.Target.Columns, batch.Column{Name: c.Name, Type: c.found})
+	}
+	res.Columns = changeColumns(res.Columns)
+	return res, nil
+}
+
+// fieldsOf are the columns of a table that is created by the spec.
+func fieldsOf(spec Spec) (fields []Field) {
+	for _, c := range spec.Columns {
+		f := Field{Name: c.Name, Type: c.Type.String()}
+		if spec.JSON && c.JSON {
+			f.Type = batch.JSONType
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// refuseView says what to do about a view where persons are to be a table.
+func refuseView(kind table, found Table, name string) error {
+	if kind.model != PersonsModel || found.Kind != viewKind {
+		return nil
+	}
+	return &Error{Table: name, Variable: kind.variable, Faults: []string{
+		"it is of the kind VIEW and TIDEMARK_PERSONS_AS is table; want a TABLE, or nothing of that name: set TIDEMARK_PERSONS_AS=view, or drop it and name another table, which is filled from the topics' start by a new TIDEMARK_GROUP"}}
+}

@@ -1,0 +1,114 @@
+BEGIN TRANSACTION;
+
+UPDATE `acme-prod.posthog.persons_fence` SET last_batch = @batch, last_batch_rows = @rows, merged_at = CURRENT_TIMESTAMP()
+WHERE TRUE;
+UPDATE `acme-prod.posthog.tidemark_status` SET updated_at = CURRENT_TIMESTAMP()
+WHERE table_name = @table_name;
+ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.persons_fence`) = 1 AS 'the fence table does not have one row; stop all replicas and drop it, and it is made again';
+ASSERT (SELECT COUNT(*) FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1`) = @rows AS 'the stage table does not hold the rows that were loaded into it';
+ASSERT EXISTS (SELECT 1 FROM `acme-prod.posthog.persons_person_state` WHERE team_id = 0) AND EXISTS (SELECT 1 FROM `acme-prod.posthog.persons_distinct_id_state` WHERE team_id = 0) AS 'a side table is new and does not know the rows of the persons table yet; if it was emptied by hand, drop it';
+
+MERGE `acme-prod.posthog.persons_person_state` AS t
+USING (
+  SELECT team_id, person_id, version, is_deleted, properties, created_at, is_identified
+  FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1`
+  WHERE distinct_id IS NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, person_id ORDER BY version DESC) = 1
+) AS s
+ON t.team_id = s.team_id AND t.person_id = s.person_id
+  AND (t.team_id BETWEEN @person_first_team_0 AND @person_last_team_0 AND t.person_id BETWEEN @person_first_0 AND @person_last_0)
+WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
+  version = s.version, is_deleted = s.is_deleted, properties = s.properties, created_at = s.created_at, is_identified = s.is_identified
+WHEN NOT MATCHED THEN
+  INSERT (team_id, person_id, version, is_deleted, properties, created_at, is_identified)
+  VALUES (s.team_id, s.person_id, s.version, s.is_deleted, s.properties, s.created_at, s.is_identified);
+
+MERGE `acme-prod.posthog.persons_distinct_id_state` AS t
+USING (
+  SELECT team_id, distinct_id, version, is_deleted, person_id
+  FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1`
+  WHERE distinct_id IS NOT NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, distinct_id ORDER BY version DESC) = 1
+) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id
+  AND (t.team_id BETWEEN @distinct_id_first_team_0 AND @distinct_id_last_team_0 AND t.distinct_id BETWEEN @distinct_id_first_0 AND @distinct_id_last_0)
+WHEN MATCHED AND IFNULL(t.version, -1) < s.version THEN UPDATE SET
+  version = s.version, is_deleted = s.is_deleted, person_id = s.person_id
+WHEN NOT MATCHED THEN
+  INSERT (team_id, distinct_id, version, is_deleted, person_id)
+  VALUES (s.team_id, s.distinct_id, s.version, s.is_deleted, s.person_id);
+
+ASSERT NOT EXISTS (
+  SELECT 1
+  FROM `acme-prod.posthog.persons_person_state` AS t
+  JOIN (SELECT DISTINCT team_id, person_id FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1` WHERE distinct_id IS NULL) AS s
+    ON s.team_id = t.team_id AND s.person_id = t.person_id
+  AND (t.team_id BETWEEN @person_first_team_0 AND @person_last_team_0 AND t.person_id BETWEEN @person_first_0 AND @person_last_0)
+  GROUP BY t.team_id, t.person_id
+  HAVING COUNT(*) > 1
+) AS 'table `acme-prod.posthog.persons_person_state` has a key of this batch twice; stop all replicas, keep the latest row of each key as the runbook says (A key is in a table twice), and start them again';
+ASSERT NOT EXISTS (
+  SELECT 1
+  FROM `acme-prod.posthog.persons_distinct_id_state` AS t
+  JOIN (SELECT DISTINCT team_id, distinct_id FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1` WHERE distinct_id IS NOT NULL) AS s
+    ON s.team_id = t.team_id AND s.distinct_id = t.distinct_id
+  AND (t.team_id BETWEEN @distinct_id_first_team_0 AND @distinct_id_last_team_0 AND t.distinct_id BETWEEN @distinct_id_first_0 AND @distinct_id_last_0)
+  GROUP BY t.team_id, t.distinct_id
+  HAVING COUNT(*) > 1
+) AS 'table `acme-prod.posthog.persons_distinct_id_state` has a key of this batch twice; stop all replicas, keep the latest row of each key as the runbook says (A key is in a table twice), and start them again';
+
+MERGE `acme-prod.posthog.persons` AS t
+USING (
+  SELECT
+    p.person_id IS NOT NULL AS known,
+    m.deleted AS mapping_deleted,
+    IFNULL(p.deleted, FALSE) AS person_deleted,
+    m.deleted OR IFNULL(p.deleted, FALSE) AS is_deleted,
+    m.team_id,
+    m.distinct_id,
+    m.person_id,
+    p.properties,
+    m.version AS person_distinct_id_version,
+    p.version AS person_version,
+    p.created_at
+  FROM (
+    SELECT d.team_id, d.distinct_id, d.person_id, d.version, IFNULL(d.is_deleted, FALSE) AS deleted
+    FROM `acme-prod.posthog.persons_distinct_id_state` AS d
+    LEFT JOIN (SELECT DISTINCT team_id, distinct_id FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1` WHERE distinct_id IS NOT NULL) AS i
+      ON i.team_id = d.team_id AND i.distinct_id = d.distinct_id
+    LEFT JOIN (SELECT DISTINCT team_id, person_id FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1` WHERE distinct_id IS NULL) AS c
+      ON c.team_id = d.team_id AND c.person_id = d.person_id
+    WHERE (i.team_id IS NOT NULL OR c.team_id IS NOT NULL) AND (d.team_id BETWEEN @first_team_0 AND @last_team_0)
+  ) AS m
+  LEFT JOIN (
+    SELECT team_id, person_id, version, properties, created_at, is_identified, IFNULL(is_deleted, FALSE) AS deleted
+    FROM `acme-prod.posthog.persons_person_state` AS a
+    WHERE (a.team_id BETWEEN @first_team_0 AND @last_team_0)
+  ) AS p
+    ON p.team_id = m.team_id AND p.person_id = m.person_id
+) AS s
+ON t.team_id = s.team_id AND t.distinct_id = s.distinct_id AND (t.team_id BETWEEN @first_team_0 AND @last_team_0)
+WHEN MATCHED AND NOT s.known AND t.person_id IS DISTINCT FROM s.person_id AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) THEN DELETE
+WHEN MATCHED AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) AND (t.person_id IS DISTINCT FROM s.person_id OR IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1)) THEN UPDATE SET
+  `is_deleted` = s.is_deleted, `person_id` = s.`person_id`, `person_distinct_id_version` = s.`person_distinct_id_version`, `properties` = s.`properties`, `person_version` = s.`person_version`, `created_at` = s.`created_at`
+WHEN MATCHED AND IFNULL(t.person_distinct_id_version, -1) < IFNULL(s.person_distinct_id_version, -1) THEN UPDATE SET
+  `is_deleted` = s.mapping_deleted OR IF(IFNULL(t.person_version, -1) <= s.person_version, s.person_deleted, IFNULL(t.is_deleted, FALSE)), `person_distinct_id_version` = s.`person_distinct_id_version`
+WHEN MATCHED AND t.person_id = s.person_id AND IFNULL(t.person_version, -1) < IFNULL(s.person_version, -1) THEN UPDATE SET
+  `is_deleted` = s.person_deleted OR s.mapping_deleted AND IFNULL(t.person_distinct_id_version, -1) <= IFNULL(s.person_distinct_id_version, -1), `properties` = s.`properties`, `person_version` = s.`person_version`, `created_at` = s.`created_at`
+WHEN NOT MATCHED AND s.known THEN
+  INSERT (`team_id`, `distinct_id`, `person_id`, `properties`, `person_distinct_id_version`, `person_version`, `created_at`, `is_deleted`)
+  VALUES (s.`team_id`, s.`distinct_id`, s.`person_id`, s.`properties`, s.`person_distinct_id_version`, s.`person_version`, s.`created_at`, s.`is_deleted`);
+
+ASSERT NOT EXISTS (
+  SELECT 1
+  FROM `acme-prod.posthog.persons` AS t
+  LEFT JOIN (SELECT DISTINCT team_id, distinct_id FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1` WHERE distinct_id IS NOT NULL) AS i
+    ON i.team_id = t.team_id AND i.distinct_id = t.distinct_id
+  LEFT JOIN (SELECT DISTINCT team_id, person_id FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1` WHERE distinct_id IS NULL) AS c
+    ON c.team_id = t.team_id AND c.person_id = t.person_id
+  WHERE (t.team_id BETWEEN @first_team_0 AND @last_team_0)
+  GROUP BY t.team_id, t.distinct_id
+  HAVING COUNT(*) > 1 AND COUNTIF(i.team_id IS NOT NULL OR c.team_id IS NOT NULL) > 0
+) AS 'table `acme-prod.posthog.persons` has a key of this batch twice; stop all replicas, keep the latest row of each key as the runbook says (A key is in a table twice), and start them again';
+
+COMMIT TRANSACTION;

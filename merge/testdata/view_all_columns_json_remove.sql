@@ -1,0 +1,13 @@
+SELECT
+  m.team_id,
+  m.distinct_id,
+  m.person_id,
+  SAFE.PARSE_JSON(p.properties, wide_number_mode => 'round') AS properties,
+  m.version AS person_distinct_id_version,
+  p.version AS person_version,
+  p.created_at,
+  IFNULL(m.is_deleted, FALSE) OR IFNULL(p.is_deleted, FALSE) AS is_deleted,
+  p.is_identified
+FROM `acme-prod.posthog.persons_distinct_id_state` AS m
+JOIN `acme-prod.posthog.persons_person_state` AS p ON p.team_id = m.team_id AND p.person_id = m.person_id
+WHERE NOT (IFNULL(m.is_deleted, FALSE) OR IFNULL(p.is_deleted, FALSE))

@@ -12,10 +12,11 @@ import (
 // (cloud.google.com/bigquery/docs/querying-clustered-tables, 2026-08). All of a batch's keys lie within them.
 type bounds struct {
 	persons, distinctIDs, teams []batch.KeyRange
+	whole                       bool // all keys there are, not those of a stage
 }
 
 func boundsOf(k batch.Keys) bounds {
-	return bounds{k.PersonRanges(), k.DistinctIDRanges(), k.Teams()}
+	return bounds{persons: k.PersonRanges(), distinctIDs: k.DistinctIDRanges(), teams: k.Teams()}
 }
 
 // person and distinctID are conditions on a state's key, to be put behind others.
@@ -32,6 +33,9 @@ func keysSQL(name, column string, ranges []batch.KeyRange) string {
 
 // team is a condition on the team of a table by its alias.
 func (b bounds) team(alias string) string {
+	if b.whole {
+		return "TRUE"
+	}
 	var all []string
 	for i := range b.teams {
 		all = append(all, fmt.Sprintf("%s.team_id BETWEEN @first_team_%[2]d AND @last_team_%[2]d", alias, i))

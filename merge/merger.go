@@ -21,7 +21,8 @@ import (
 // there, and all but one are cancelled and run again under the next attempt's ID.
 type Merger struct {
 	staged
-	turns turns
+	memory Memory
+	turns  turns
 
 	mu    sync.Mutex
 	sides map[string]sides // of the tables whose side tables are there, by full name
@@ -29,6 +30,8 @@ type Merger struct {
 
 // sides is what is known of a table's side tables, its fence among them, once they are there.
 type sides struct {
+	// created is when the table of persons was made; zero for a view.
+	created time.Time
 	// until then merges update the row of the status table as well.
 	alongside time.Time
 }
@@ -40,9 +43,9 @@ func (s sides) withStatus(t batch.Target) bool {
 
 var _ batch.Applier = (*Merger)(nil)
 
-// NewMerger returns an applier for parts in the bucket.
-func NewMerger(bucket string, w Warehouse, log *slog.Logger) *Merger {
-	m := &Merger{sides: make(map[string]sides)}
+// NewMerger returns an applier for parts in the bucket. Without a memory, which may be nil, tables are taken as they are found.
+func NewMerger(bucket string, w Warehouse, memory Memory, log *slog.Logger) *Merger {
+	m := &Merger{memory: memory, sides: make(map[string]sides)}
 	m.staged = staged{bucket: bucket, warehouse: w, log: log, columns: changeColumns, query: m.merge}
 	return m
 }
@@ -98,11 +101,23 @@ func spread(p batch.Period) time.Duration {
 	return rand.N(max(most, 0) + 1)
 }
 
+// Prepare sees to it that the tables of persons that are merged are there, with what they should have: one that was deleted is
+// derived again. It is safe to repeat, and asks for little where all is well.
+func (m *Merger) Prepare(ctx context.Context, t batch.Target) error {
+	_, err := m.prepare(ctx, t)
+	return err
+}
+
 // prepare sees to it that the fence is there, and the side tables with what the table knows.
 func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err error) {
-	if there, ok := m.known(t); ok {
+	created, err := m.createdAt(ctx, t)
+	if err != nil {
+		return there, err
+	}
+	if there, ok := m.known(t); ok && there.created.Equal(created) {
 		return there, nil
 	}
+	there.created = created
 	if there.alongside, err = m.ensureFence(ctx, t); err != nil {
 		return there, err
 	}
@@ -118,18 +133,37 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 		return there, err
 	}
 	if t.View {
-		view, err := personsView(t)
-		if err != nil {
-			return there, err
-		}
-		if err := m.warehouse.CreateView(ctx, t.Project, t.Dataset, view); err != nil {
-			return there, err
-		}
+		err = m.createView(ctx, t)
+	} else {
+		err = m.rebuild(ctx, t, created, made, there.withStatus(t))
+	}
+	if err != nil {
+		return there, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sides[t.String()] = there
 	return there, nil
+}
+
+func (m *Merger) createView(ctx context.Context, t batch.Target) error {
+	view, err := personsView(t)
+	if err != nil {
+		return err
+	}
+	return m.warehouse.CreateView(ctx, t.Project, t.Dataset, view)
+}
+
+// createdAt is when the table of persons was made: somebody may have made it again since the last merge.
+func (m *Merger) createdAt(ctx context.Context, t batch.Target) (time.Time, error) {
+	if t.View {
+		return time.Time{}, nil
+	}
+	created, found, err := m.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
+	if err == nil && !found {
+		err = fmt.Errorf("table %s is not there; it is made, and filled, again when the next batch is opened", t)
+	}
+	return created, err
 }
 
 func (m *Merger) known(t batch.Target) (there sides, ok bool) {

@@ -26,7 +26,7 @@ func (w *world) persons() *batch.Manifest {
 }
 
 func (w *world) merger(s step) *Merger {
-	return NewMerger("bucket", &view{w, s}, slog.New(slog.DiscardHandler))
+	return NewMerger("bucket", &view{w, s}, w.memory, slog.New(slog.DiscardHandler))
 }
 
 func TestMerger_MakesWhatItNeedsOnceAndMergesInOneScript(t *testing.T) {

@@ -26,18 +26,26 @@ func joinSQL(t batch.Target, within bounds) string {
   FROM (
     SELECT d.team_id, d.distinct_id, d.person_id, d.version, IFNULL(d.is_deleted, FALSE) AS deleted
     FROM {mapping_state} AS d
-    LEFT JOIN (SELECT DISTINCT team_id, distinct_id FROM {stage} WHERE distinct_id IS NOT NULL) AS i
-      ON i.team_id = d.team_id AND i.distinct_id = d.distinct_id
-    LEFT JOIN (SELECT DISTINCT team_id, person_id FROM {stage} WHERE distinct_id IS NULL) AS c
-      ON c.team_id = d.team_id AND c.person_id = d.person_id
-    WHERE (i.team_id IS NOT NULL OR c.team_id IS NOT NULL) AND ` + within.team("d") + `
-  ) AS m
+` + touchedSQL(within) + `  ) AS m
   LEFT JOIN (
     SELECT team_id, person_id, version, ` + properties + `created_at, is_identified, IFNULL(is_deleted, FALSE) AS deleted
     FROM {person_state} AS a
     WHERE ` + within.team("a") + `
   ) AS p
     ON p.team_id = m.team_id AND p.person_id = m.person_id
+`
+}
+
+// touchedSQL narrows the mappings down to those that the stage touches. The row that says that a state is seeded is of team 0.
+func touchedSQL(within bounds) string {
+	if within.whole {
+		return "    WHERE d.team_id <> 0\n"
+	}
+	return `    LEFT JOIN (SELECT DISTINCT team_id, distinct_id FROM {stage} WHERE distinct_id IS NOT NULL) AS i
+      ON i.team_id = d.team_id AND i.distinct_id = d.distinct_id
+    LEFT JOIN (SELECT DISTINCT team_id, person_id FROM {stage} WHERE distinct_id IS NULL) AS c
+      ON c.team_id = d.team_id AND c.person_id = d.person_id
+    WHERE (i.team_id IS NOT NULL OR c.team_id IS NOT NULL) AND ` + within.team("d") + `
 `
 }
 

@@ -104,6 +104,23 @@ func TestMergeSQL_Golden(t *testing.T) {
 	}
 }
 
+func TestDeriveSQL_Golden(t *testing.T) {
+	created := func(c model.Column) bool { return c.Created }
+	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status"}
+	for name, c := range map[string]struct {
+		columns []batch.Column
+		remove  bool
+	}{
+		"derive_created_columns.sql":         {personColumns("STRING", created), false},
+		"derive_all_columns_json_remove.sql": {personColumns(batch.JSONType, nil), true},
+	} {
+		tgt.Columns, tgt.RemoveDeleted = c.columns, c.remove
+		got, err := deriveSQL(tgt, false)
+		require.NoError(t, err)
+		golden(t, name, got)
+	}
+}
+
 func TestViewSQL_Golden(t *testing.T) {
 	created := func(c model.Column) bool { return c.Created }
 	tgt := batch.Target{Project: "acme-prod", Dataset: "posthog", Table: "persons", StatusTable: "tidemark_status", View: true}

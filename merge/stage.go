@@ -12,6 +12,7 @@ const (
 	kindRow    = "row"    // of the status table
 	kindFence  = "fence"  // its row
 	kindSeed   = "seed"   // of the side tables
+	kindDerive = "derive" // of the persons table, from them
 	kindStatus = "status" // not of a batch
 )
 

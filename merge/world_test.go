@@ -33,6 +33,7 @@ type world struct {
 	sent    map[string]string // the statement that was sent last, by the job's kind
 	refused time.Time         // until then the target takes no rows
 	step    step
+	memory  Memory // of processes that merge
 }
 
 // step takes one call: it may delay it and make it fail before or after its effect.

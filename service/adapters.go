@@ -123,15 +123,16 @@ type applier struct {
 	merged    *merge.Merger
 	status    *merge.StatusTable
 	creations *creations
+	dest      *destination.Destination
 	// failed notes an attempt to load that failed; nil where nobody paces by them.
 	failed func(context.Context, *batch.Table)
 }
 
-func newApplier(cfg Config, house *warehouse.Client, made *creations, log *slog.Logger) applier {
+func newApplier(cfg Config, house *warehouse.Client, made *creations, dest *destination.Destination, log *slog.Logger) applier {
 	bucket, status := cfg.Loader.Bucket, merge.NewStatusTable(house, cfg.Consumer.Group)
 	return applier{
 		direct: loader.NewDirect(cfg.Loader, house), staged: merge.NewInserter(bucket, house, log),
-		merged: merge.NewMerger(bucket, house, log), status: status, creations: made,
+		merged: merge.NewMerger(bucket, house, made, log), status: status, creations: made, dest: dest,
 	}
 }
 
@@ -146,10 +147,8 @@ func (a applier) way(t *batch.Table) batch.Applier {
 }
 
 func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
-	if t.Target.Model == destination.EventsModel {
-		if err := a.creations.check(ctx, t.Target); err != nil {
-			return 0, err
-		}
+	if err := a.check(ctx, t.Target); err != nil {
+		return 0, err
 	}
 	rows, err := a.way(t).Apply(ctx, m, t)
 	var refused *warehouse.Error
@@ -157,6 +156,24 @@ func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (
 		a.failed(ctx, t)
 	}
 	return rows, err
+}
+
+// check sees to it that a table has what it should have: one of events that is not the one that was filled is an error, and one
+// of persons is derived again.
+func (a applier) check(ctx context.Context, t batch.Target) error {
+	if t.Model == destination.EventsModel {
+		return a.creations.check(ctx, t)
+	}
+	if !t.View {
+		_, there, err := a.creations.house.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
+		if err == nil && !there {
+			err = a.dest.Create(ctx, t.String())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return a.merged.Prepare(ctx, t)
 }
 
 func (a applier) Evidence(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.Evidence, error) {

@@ -62,7 +62,7 @@ func NewOperator(ctx context.Context, cfg Config, log *slog.Logger, say func(for
 	o.Operator = &operate.Operator{
 		Name: cfg.Consumer.Group, Group: group, Say: say,
 		Manifests: places{loader.NewManifests(cfg.Loader, store), cfg.Loader},
-		Jobs:      jobs{newApplier(cfg, house, made, log), house},
+		Jobs:      jobs{newApplier(cfg, house, made, dest, log), house},
 		Tables:    tables{made, dest, house},
 	}
 	return o, nil

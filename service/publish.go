@@ -11,7 +11,6 @@ import (
 
 	"tidemark/batch"
 	"tidemark/consumer"
-	"tidemark/destination"
 	"tidemark/merge"
 )
 
@@ -32,7 +31,7 @@ type publisher struct {
 	// watermarks says how far each stream is complete; nothing while that is not known.
 	watermarks func(context.Context) (map[string]consumer.Watermark, error)
 	targets    func() []batch.Target // the tables as last resolved
-	// check says whether a table of events is the one that was filled.
+	// check sees to it that a table has what it should have.
 	check func(context.Context, batch.Target) error
 	// count says how many partitions a table has.
 	count   func(ctx context.Context, project, dataset, table string) (int64, error)
@@ -51,7 +50,7 @@ type publisher struct {
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
-		status: s.applier.status, check: s.creations.check, count: s.house.Partitions, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
+		status: s.applier.status, check: s.applier.check, count: s.house.Partitions, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
 		wake: make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
 		published: make(map[string]time.Time),
 	}
@@ -147,10 +146,8 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	if t.Model == destination.EventsModel {
-		if err := p.check(ctx, t); err != nil {
-			return err
-		}
+	if err := p.check(ctx, t); err != nil {
+		return err
 	}
 	if err := p.status.Publish(ctx, t, through, last); err != nil {
 		return err

@@ -125,7 +125,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 		return err
 	}
 	s.buffer = buffer.New(s.cfg.Buffer, parts, buffer.NewMetrics(s.registry), runtime.GOMAXPROCS(0))
-	s.applier = newApplier(s.cfg, s.house, s.creations, s.log)
+	s.applier = newApplier(s.cfg, s.house, s.creations, s.dest, s.log)
 	s.pacer = &pacer{Manifests: loader.NewManifests(s.cfg.Loader, s.store), log: s.log, partitions: s.partitionQuota}
 	s.applier.failed = s.pacer.note
 	s.publish = newPublisher(s)

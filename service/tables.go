@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tidemark/batch"
 	"tidemark/destination"
+	"tidemark/merge"
 	"tidemark/operate"
 	"tidemark/warehouse"
 )
@@ -34,17 +36,58 @@ func (s tables) Tables(ctx context.Context) (list []operate.TableView, err error
 		if one.Filled, err = s.Creations(ctx, one.Name); err != nil {
 			return nil, err
 		}
-		if t.Model == destination.EventsModel && len(one.Filled) > 0 {
-			var lost *destination.Lost
-			if err := destination.Check(ctx, s, one.Name, found.Created, there, nil); errors.As(err, &lost) {
-				one.Problem, one.Hint = lost.Error(), batch.HintOf(lost)
-			} else if err != nil {
+		if err := s.problem(ctx, t, found.Created, there); err != nil {
+			if !errors.As(err, new(*destination.Lost)) && !errors.Is(err, merge.ErrUnderivable) {
 				return nil, err
 			}
+			one.Problem, one.Hint = err.Error(), batch.HintOf(err)
 		}
 		list = append(list, one)
 	}
 	return list, nil
+}
+
+// problem says why nothing is written to a table.
+func (s tables) problem(ctx context.Context, t batch.Target, created time.Time, there bool) error {
+	if t.Model == destination.EventsModel {
+		return destination.Check(ctx, s, t.String(), created, there, nil)
+	}
+	sides, _, err := s.sides(ctx, t)
+	if err != nil || len(sides) == 0 || !there {
+		return err
+	}
+	return merge.Derivable(ctx, s, t, created, sides)
+}
+
+// sides are the side tables of persons that are there, with when they were made.
+func (s tables) sides(ctx context.Context, t batch.Target) (made []time.Time, names []string, err error) {
+	for _, side := range merge.SideTables(t) {
+		created, there, err := s.house.CreatedAt(ctx, t.Project, t.Dataset, side[len(t.Project)+len(t.Dataset)+2:])
+		if err != nil || !there {
+			return nil, nil, err
+		}
+		made, names = append(made, created), append(names, side)
+	}
+	return made, names, nil
+}
+
+// Accept implements operate.Tables. The side tables of persons are accepted with their table.
+func (s tables) Accept(ctx context.Context, name string, created time.Time) error {
+	for _, t := range s.dest.Names() {
+		if t.String() != name || t.Model != destination.PersonsModel {
+			continue
+		}
+		made, names, err := s.sides(ctx, t)
+		if err != nil {
+			return err
+		}
+		for i := range names {
+			if err := s.creations.Accept(ctx, names[i], made[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return s.creations.Accept(ctx, name, created)
 }
 
 // Create implements operate.Tables.

@@ -75,7 +75,7 @@ func record(t *testing.T, tgt batch.Target, keys *batch.Keys) *recorder {
 	status := merge.NewStatusTable(r, "g")
 	var applier batch.Applier = merge.NewInserter("bucket", r, log)
 	if keys != nil {
-		applier = merge.NewMerger("bucket", r, log)
+		applier = merge.NewMerger("bucket", r, nil, log)
 	}
 	_, err := applier.Apply(t.Context(), m, &m.Tables[0])
 	require.NoError(t, err)

@@ -106,7 +106,7 @@ func newMerging(ctx context.Context, s *stack.Stack, opts options) (*merging, er
 		return nil, err
 	}
 	m := &merging{stack: s, buffer: buffer.New(bc, parts, buffer.NewMetrics(reg), 2), table: resolved.Tables[0], at: time.Now(),
-		merger: merge.NewMerger(stack.Bucket, house, log)}
+		merger: merge.NewMerger(stack.Bucket, house, nil, log)}
 	go func() { _ = m.buffer.Run(ctx) }() // what it fails with is the error of the batch that waits for it
 	return m, nil
 }

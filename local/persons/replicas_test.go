@@ -54,7 +54,7 @@ func TestMerge_59ReplicasGetThroughAtOneBoundary(t *testing.T) {
 	for i, m := range manifests {
 		house := counted{w.client(), crowd}
 		g.Go(func() error {
-			return drive(ctx, i, m, merge.NewMerger(stack.Bucket, house, slog.New(told)), slog.New(told))
+			return drive(ctx, i, m, merge.NewMerger(stack.Bucket, house, nil, slog.New(told)), slog.New(told))
 		})
 	}
 	err := g.Wait()

@@ -102,7 +102,7 @@ func (w *world) replica(edit func(sql string) string) *merge.Merger {
 	if edit != nil {
 		house = editor{house, edit}
 	}
-	return merge.NewMerger(stack.Bucket, house, slog.New(slog.DiscardHandler))
+	return merge.NewMerger(stack.Bucket, house, nil, slog.New(slog.DiscardHandler))
 }
 
 // editor changes merge scripts.

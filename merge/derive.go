@@ -1,0 +1,132 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tidemark/batch"
+)
+
+// Memory knows the tables that were filled before, by when BigQuery made them.
+type Memory interface {
+	// Known says whether the table that was made at an instant is one that is filled. The first of a name that is seen is,
+	// from then on.
+	Known(ctx context.Context, table string, created time.Time, columns []batch.Column) (bool, error)
+	// Accept marks a table as one that is filled. It is safe to repeat.
+	Accept(ctx context.Context, table string, created time.Time) error
+}
+
+// ErrUnderivable means that the table of persons and a side table of it were made again: what they held is nowhere else.
+var ErrUnderivable = errors.New("the table of persons and a side table of it were both made again, so that neither can be derived from the other")
+
+// SideTables are the full names of t's side tables.
+func SideTables(t batch.Target) []string {
+	var names []string
+	for _, side := range []Side{personState(t), mappingState(t)} {
+		names = append(names, fullName(t, side))
+	}
+	return names
+}
+
+func fullName(t batch.Target, side Side) string {
+	return t.Project + "." + t.Dataset + "." + side.Table
+}
+
+// state says which of t's tables are the ones that were filled: the table itself, and both of its side tables.
+func state(ctx context.Context, memory Memory, t batch.Target, created time.Time, made []time.Time) (table, sides bool, err error) {
+	if table, err = memory.Known(ctx, t.String(), created, nil); err != nil {
+		return false, false, err
+	}
+	sides = true
+	for i, name := range SideTables(t) {
+		known, err := memory.Known(ctx, name, made[i], nil)
+		if err != nil {
+			return false, false, err
+		}
+		sides = sides && known
+	}
+	return table, sides, nil
+}
+
+// Derivable says whether the table, or its side tables, can be made of the others, given when they were made. Its error wraps
+// [ErrUnderivable].
+func Derivable(ctx context.Context, memory Memory, t batch.Target, created time.Time, made []time.Time) error {
+	table, sides, err := state(ctx, memory, t, created, made)
+	if err == nil && !table && !sides {
+		err = &underivable{t.String()}
+	}
+	return err
+}
+
+// rebuild sees to it that a table of persons that was deleted, restored or made again has what it should: it is derived again,
+// whole, from the side tables. made is when these were made; new ones have been seeded from the table.
+func (m *Merger) rebuild(ctx context.Context, t batch.Target, created time.Time, made []time.Time, withStatus bool) error {
+	if m.memory == nil {
+		return nil
+	}
+	table, sides, err := state(ctx, m.memory, t, created, made)
+	switch {
+	case err != nil, table && sides:
+		return err
+	case table:
+		m.log.Warn("side tables were made again, and filled from the table", "table", t.String())
+	case sides:
+		m.log.Warn("the table was made again; it is derived from its side tables", "table", t.String(), "made_at", created)
+		if err := m.derive(ctx, t, created, withStatus); err != nil {
+			return err
+		}
+	default:
+		return &underivable{t.String()}
+	}
+	return m.accept(ctx, t, created, made)
+}
+
+func (m *Merger) accept(ctx context.Context, t batch.Target, created time.Time, made []time.Time) error {
+	errs := []error{m.memory.Accept(ctx, t.String(), created)}
+	for i, name := range SideTables(t) {
+		errs = append(errs, m.memory.Accept(ctx, name, made[i]))
+	}
+	return errors.Join(errs...)
+}
+
+// derive runs the job that derives the table. It is named after when the table was made, so it runs once; it merges by version
+// and conflicts with merges, so another run, or one beside them, would do no harm.
+func (m *Merger) derive(ctx context.Context, t batch.Target, created time.Time, withStatus bool) error {
+	sql, err := deriveSQL(t, withStatus)
+	if err != nil {
+		return err
+	}
+	job := batch.QueryJob{JobRef: batch.TableJob(t, fmt.Sprintf("%s_%d", kindDerive, created.UnixMilli())), SQL: sql, Labels: map[string]string{"model": t.Model}}
+	if withStatus {
+		job.Params = append(job.Params, batch.Param{Name: "table_name", Value: t.Table})
+	}
+	if hasColumn(t, ingestedColumn) {
+		job.Params = append(job.Params, batch.Param{Name: "ingested_at", Value: created})
+	}
+	if _, err := m.warehouse.Query(ctx, job); err != nil {
+		return fmt.Errorf("derive %s from its side tables: %w", t, err)
+	}
+	return nil
+}
+
+// deriveSQL merges the join of the states, whole. A table that was restored has older rows, which are replaced by version.
+func deriveSQL(t batch.Target, withStatus bool) (string, error) {
+	persons, err := personsSQL(t, bounds{whole: true})
+	if err != nil {
+		return "", err
+	}
+	return transaction(t, []string{fenceSQL("merged_at = CURRENT_TIMESTAMP()", withStatus) + assertSeededSQL, persons})
+}
+
+// underivable is [ErrUnderivable] of one table.
+type underivable struct{ table string }
+
+func (e *underivable) Error() string { return fmt.Sprintf("table %s: %v", e.table, ErrUnderivable) }
+func (e *underivable) Unwrap() error { return ErrUnderivable }
+
+// Hint says what an operator can do.
+func (e *underivable) Hint() string {
+	return "restore one of them within the dataset's time travel window (`bq cp TABLE@MILLISECONDS TABLE`), or have both topics of persons read again from their start, which doubles nothing (`tidemark offsets set TOPIC earliest --repeat-records`); then `tidemark tables accept TABLE`"
+}

@@ -22,21 +22,24 @@ const rangeMark = "$range:"
 // inTimeRange is the value that a column gets, or a failure if it is a time that
 // BigQuery does not have and DuckDB does.
 func inTimeRange(field *bq.TableFieldSchema, value string) string {
-	number, outside := "", ""
-	switch field.Type {
-	case typeTimestamp, typeDateTime:
-		number = "epoch_us(" + value + ")"
+	// A NULL or a text literal gets its type here.
+	typed := "CAST(" + value + " AS " + duckType(field.Type) + ")"
+	number, outside := typed, ""
+	switch {
+	case field.Mode == modeRepeated:
+		return value
+	case field.Type == typeTimestamp, field.Type == typeDateTime:
+		number = "epoch_us(" + typed + ")"
 		outside = fmt.Sprintf("%s NOT BETWEEN %d AND %d", number, minMicros, maxMicros)
-	case typeDate:
-		number = value
-		outside = fmt.Sprintf("%s NOT BETWEEN DATE '%s' AND DATE '%s'", value, minDate, maxDate)
+	case field.Type == typeDate:
+		outside = fmt.Sprintf("%s NOT BETWEEN DATE '%s' AND DATE '%s'", typed, minDate, maxDate)
 	default:
 		return value
 	}
-	return "CASE WHEN " + outside + " THEN error('" + rangeMark + field.Name + ":' || CAST(" + number + " AS VARCHAR)) ELSE " + value + " END"
+	return "CASE WHEN " + outside + " THEN error('" + rangeMark + field.Name + ":' || CAST(" + number + " AS VARCHAR)) ELSE " + typed + " END"
 }
 
-var rangeText = regexp.MustCompile(regexp.QuoteMeta(rangeMark) + `(\w+):(\S+)`)
+var rangeText = regexp.MustCompile(regexp.QuoteMeta(rangeMark) + `(\w+):(-?\d[\d-]*)`)
 
 // rangeError is the error of a statement that writes a time out of range; nil if err
 // is another.

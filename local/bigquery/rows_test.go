@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	client "cloud.google.com/go/bigquery"
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -62,4 +63,21 @@ func TestB_TimestampRange(t *testing.T) {
 	f.exec("CREATE TABLE analytics.days (d DATE)")
 	_, err := f.run("", "INSERT INTO analytics.days SELECT DATE_ADD(DATE '9999-12-31', INTERVAL 1 DAY)")
 	requireReason(t, err, http.StatusBadRequest, "invalidQuery")
+}
+
+// The check of the range is in the way of no value that is fine: NULL, text literals, a column that a file lacks.
+func TestB_TimestampRangeLetsOtherValuesPass(t *testing.T) {
+	f := start(t, nil)
+	f.exec("CREATE TABLE analytics.times (uuid STRING, team_id INT64, timestamp TIMESTAMP, properties STRING, day DATE, local DATETIME, list ARRAY<TIMESTAMP>)")
+	f.exec("INSERT INTO analytics.times (uuid, timestamp, day, local) VALUES ('a', NULL, NULL, NULL), ('b', TIMESTAMP '2026-09-01', DATE '2026-09-01', NULL)")
+	f.exec("INSERT INTO analytics.times (uuid, timestamp, day, local) VALUES ('c', '2026-09-01 12:00:00', '2026-09-01', '2026-09-01T12:00:00')")
+	f.exec("INSERT INTO analytics.times (uuid, timestamp, day) SELECT 'd', NULL, NULL")
+	f.exec("INSERT INTO analytics.times (uuid, timestamp) VALUES ('e', NULL)")
+	f.exec("UPDATE analytics.times SET timestamp = NULL, day = NULL WHERE uuid = 'b'")
+	f.exec("MERGE analytics.times t USING (SELECT 'f' AS uuid) s ON t.uuid = s.uuid WHEN NOT MATCHED THEN INSERT (uuid, timestamp, day) VALUES (s.uuid, NULL, NULL)")
+	schema := append(eventSchema(), &client.FieldSchema{Name: "day", Type: client.DateFieldType}, &client.FieldSchema{Name: "local", Type: client.TimestampFieldType})
+	requireJobReason(t, f.runLoad(f.loader("mismatch", "times", schema, f.upload(events(0, 1)))), "invalid")
+	require.NoError(t, f.runLoad(f.loader("lacks", "times", schema[:5], f.upload(events(0, 1)))).Err())
+	require.EqualValues(t, 7, f.count("times"))
+	require.Equal(t, int64(2), f.rows("SELECT COUNT(timestamp) FROM analytics.times")[0][0])
 }

@@ -30,7 +30,8 @@ type Destination struct {
 	dataset *Dataset // as it was first seen
 }
 
-// New checks cfg and project (the one that holds the dataset and runs the jobs) and calls nothing yet.
+// New makes a Destination. Without a memory, which may be nil where events are not exported, tables are taken as they are found.
+// It checks cfg and project (the one that holds the dataset and runs the jobs) and calls nothing yet.
 func New(cfg Config, project string, w Warehouse, m Memory) (*Destination, error) {
 	err := cfg.Validate()
 	if project == "" {
@@ -118,7 +119,7 @@ func (d *Destination) Create(ctx context.Context, name string) error {
 		if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
 			return &Error{Table: name, Variable: kind.variable, Faults: faults}
 		}
-		if kind.model == PersonsModel { // what it lacked is not known, and a merge fills what there is
+		if d.memory == nil {
 			return d.warehouse.EnsureTable(ctx, kind.spec)
 		}
 		filled, err := d.memory.Columns(ctx, name)

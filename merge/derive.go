@@ -36,7 +36,7 @@ func fullName(t batch.Target, side Side) string {
 
 // state says which of t's tables are the ones that were filled: the table itself, and both of its side tables.
 func state(ctx context.Context, memory Memory, t batch.Target, created time.Time, made []time.Time) (table, sides bool, err error) {
-	if table, err = memory.Known(ctx, t.String(), created, nil); err != nil {
+	if table, err = memory.Known(ctx, t.String(), created, t.Columns); err != nil {
 		return false, false, err
 	}
 	sides = true
@@ -73,10 +73,10 @@ func (m *Merger) rebuild(ctx context.Context, t batch.Target, created time.Time,
 	case table:
 		m.log.Warn("side tables were made again, and filled from the table", "table", t.String())
 	case sides:
-		m.log.Warn("the table was made again; it is derived from its side tables", "table", t.String(), "made_at", created)
 		if err := m.derive(ctx, t, created, withStatus); err != nil {
 			return err
 		}
+		m.log.Warn("the table had been made again; it was derived from its side tables", "table", t.String(), "made_at", created)
 	default:
 		return &underivable{t.String()}
 	}

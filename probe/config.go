@@ -44,6 +44,8 @@ const (
 
 // Limits of the configuration.
 const (
+	longestDataset = 1024 // characters (cloud.google.com/bigquery/docs/datasets#dataset-naming)
+
 	minMergeBytes = 1_000_000
 	maxMergeBytes = 10_000_000_000
 	minOverlap    = 100 * time.Millisecond
@@ -55,8 +57,8 @@ const (
 func (c Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Scratch != "" && !regexp.MustCompile(`^[A-Za-z0-9_]{1,1024}$`).MatchString(c.Scratch) {
-		fault("--dataset is %q; want letters, digits and underscores, at most 1024", c.Scratch)
+	if c.Scratch != "" && (len(c.Scratch) > longestDataset || !regexp.MustCompile(`^[A-Za-z0-9_]+$`).MatchString(c.Scratch)) {
+		fault("--dataset is %q; want letters, digits and underscores, at most %d", c.Scratch, longestDataset)
 	}
 	if !(c.MaxCost >= 0 && c.MaxCost <= maxMaxCost) { // NaN is neither
 		fault("--max-cost is %g; want US dollars from 0 to %d", c.MaxCost, maxMaxCost)

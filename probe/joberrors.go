@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -156,35 +157,47 @@ func (r *run) askCancelled(ctx context.Context, q question) error {
 	if err := r.calibrate(ctx); err != nil {
 		return err
 	}
-	sql := strings.Join([]string{"BEGIN TRANSACTION", "UPDATE " + r.quoted("errors") + " SET n = n + 100 WHERE TRUE", "SELECT " + r.slow.expression, "COMMIT TRANSACTION"}, ";\n") + ";\n"
-	s, err := r.start(ctx, query{name: q.ID, sql: sql, tables: 1})
+	return r.overlapping(ctx, func(n int) (string, bool, error) {
+		job, err := r.cancelBusy(ctx, keyOf(q, n))
+		if err != nil {
+			return "", false, err
+		}
+		rows, err := r.rows(ctx, "errors", columns("n INTEGER"))
+		if err != nil {
+			return "", false, err
+		}
+		failure := job.Status.ErrorResult
+		if failure == nil {
+			return "the script ended before it could be cancelled", false, nil
+		}
+		unchanged := len(rows) == 1 && rows[0]["n"] == strconv.Itoa(1+n*busyUpdates)
+		r.settle(q, failure.Reason == "stopped" && unchanged, "the script %s; child jobs: %d; the row is unchanged: %t", outcomeOf(job), job.Statistics.NumChildJobs, unchanged)
+		return "", true, nil
+	})
+}
+
+// busyUpdates is by how much the script that is to be cancelled changes the number.
+const busyUpdates = 100
+
+// cancelBusy starts a script, and cancels it while it is busy.
+func (r *run) cancelBusy(ctx context.Context, name string) (*bq.Job, error) {
+	update := fmt.Sprintf("UPDATE %s SET n = n + %d WHERE TRUE", r.quoted("errors"), busyUpdates)
+	sql := strings.Join([]string{"BEGIN TRANSACTION", update, "SELECT " + r.slow.expression(), "COMMIT TRANSACTION"}, ";\n") + ";\n"
+	s, err := r.start(ctx, query{name: name, sql: sql, tables: 1})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.underWay(ctx, s); err != nil {
-		return err
+		return nil, err
 	}
 	err = r.request(ctx, func(ctx context.Context) error {
 		_, err := r.svc.BigQuery.Jobs.Cancel(r.cfg.Project, s.job.JobReference.JobId).Location(r.location).Context(ctx).Do()
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("cancel the script: %w", err)
+		return nil, fmt.Errorf("cancel the script: %w", err)
 	}
-	job, err := r.finish(ctx, s)
-	if err != nil {
-		return err
-	}
-	rows, err := r.rows(ctx, "errors", columns("n INTEGER"))
-	if err != nil {
-		return err
-	}
-	if job.Status.ErrorResult == nil {
-		return fmt.Errorf("the script ended before it could be cancelled; try a longer --overlap")
-	}
-	unchanged := len(rows) == 1 && rows[0]["n"] == "1"
-	r.settle(q, job.Status.ErrorResult.Reason == "stopped" && unchanged, "the script %s; child jobs: %d; the row is unchanged: %t", outcomeOf(job), job.Statistics.NumChildJobs, unchanged)
-	return nil
+	return r.finish(ctx, s)
 }
 
 // askLocation reads a job with and without its location.

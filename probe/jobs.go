@@ -197,6 +197,13 @@ func (r *run) record(name string, job *bq.Job, refused error) {
 	r.report.Records = append(r.report.Records, rec)
 }
 
+// recordChild keeps a child job as the list of jobs shows it.
+func (r *run) recordChild(name string, child *bq.JobListJobs) {
+	plain := *child
+	plain.UserEmail, plain.PrincipalSubject = "", ""
+	r.report.Records = append(r.report.Records, Record{Probe: r.group, Case: name, Job: encoded(&plain)})
+}
+
 // encoded is v as JSON; what is encoded here always can be.
 func encoded(v any) json.RawMessage {
 	b, err := json.Marshal(v)

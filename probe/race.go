@@ -50,8 +50,59 @@ type outcome struct {
 	counted       int // by how many the fence's number has grown
 }
 
+// committed counts those that succeeded.
+func (o outcome) committed() (n int) {
+	for _, e := range []end{o.first, o.second} {
+		if e.ok {
+			n++
+		}
+	}
+	return n
+}
+
+// apart tells whether the second job began after the first one had ended, by BigQuery's own clock.
+func (o outcome) apart() bool {
+	return o.second.job != nil && o.second.job.Statistics.StartTime >= o.first.job.Statistics.EndTime
+}
+
+// nested tells whether the second job ran while the first one did.
+func (o outcome) nested() bool {
+	outer, inner := o.first.job.Statistics, o.second.job.Statistics
+	return outer.StartTime < inner.StartTime && inner.EndTime < outer.EndTime
+}
+
 func (o outcome) String() string {
+	if o.second.job == nil {
+		return "nothing ran"
+	}
 	return fmt.Sprintf("%s; %s; rows of the key: %d; the fence was updated %d times", o.first, o.second, o.keys, o.counted)
+}
+
+// overlapTries is how often jobs are made to overlap until they do.
+const overlapTries = 3
+
+// overlapping tries until jobs have overlapped as wanted, each time for twice as long. try says so, or how they ended instead.
+func (r *run) overlapping(ctx context.Context, try func(n int) (instead string, done bool, err error)) error {
+	usual := r.slow
+	defer func() { r.slow = usual }()
+	var last string
+	for n := range overlapTries {
+		instead, done, err := try(n)
+		if err != nil || done {
+			return err
+		}
+		last = instead
+		r.slow = r.slow.times(2)
+	}
+	return fmt.Errorf("the jobs did not overlap as wanted in %d attempts; try a longer --overlap; the last one: %s", overlapTries, last)
+}
+
+// keyOf is the key of an attempt.
+func keyOf(q question, n int) string {
+	if n == 0 {
+		return q.ID
+	}
+	return fmt.Sprintf("%s attempt %d", q.ID, n+1)
 }
 
 // race starts the first query, waits until it is well under way, runs the second one to its end, and waits for the first.
@@ -101,6 +152,9 @@ func (r *run) ended(ctx context.Context, s *started) (end, error) {
 		return end{}, err
 	}
 	children, err := r.children(ctx, job)
+	for i, c := range children {
+		r.recordChild(fmt.Sprintf("%s child %d", s.name, i+1), c)
+	}
 	return end{s.name, job, job.Status.ErrorResult == nil, children}, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,6 +126,7 @@ func (r *run) perform(ctx context.Context, s step) {
 		err = s.ask(r, ctx)
 	}
 	r.rest(ctx, err)
+	r.inOrder(before)
 	counts := map[Verdict]int{}
 	for _, a := range r.report.Answers[before:] {
 		counts[a.Verdict]++
@@ -147,6 +149,11 @@ func (r *run) rest(ctx context.Context, err error) {
 			r.answer(q, CouldNotRun, reason)
 		}
 	}
+}
+
+// inOrder sorts the probe's answers as its questions are.
+func (r *run) inOrder(from int) {
+	slices.SortStableFunc(r.report.Answers[from:], func(a, b Answer) int { return strings.Compare(a.Question, b.Question) })
 }
 
 func (r *run) answered(q question) bool {

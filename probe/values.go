@@ -138,7 +138,7 @@ func (r *run) askJSON(ctx context.Context, q question, texts []jsonText) error {
 // askDates inserts instants that no partition of a day can hold, or that are before 1970.
 func (r *run) askDates(ctx context.Context) error {
 	if _, err := r.create(ctx, "dates", &bq.Table{
-		Schema: columns("at TIMESTAMP"), TimePartitioning: &bq.TimePartitioning{Type: "DAY", Field: "at"},
+		Schema: columns("happened TIMESTAMP"), TimePartitioning: &bq.TimePartitioning{Type: "DAY", Field: "happened"},
 	}); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (r *run) askDates(ctx context.Context) error {
 	for _, year := range []int{1959, 1969, 2160, 9999} {
 		job, err := r.query(ctx, query{
 			name: fmt.Sprintf("INSERT %d", year), tables: 1,
-			sql: fmt.Sprintf("INSERT INTO %s (at) VALUES (TIMESTAMP '%d-06-01 12:00:00.123456+00')", r.quoted("dates"), year),
+			sql: fmt.Sprintf("INSERT INTO %s (happened) VALUES (TIMESTAMP '%d-06-01 12:00:00.123456+00')", r.quoted("dates"), year),
 		})
 		if err != nil {
 			return err

@@ -1,74 +1,237 @@
 package probe
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"encoding/json"
+	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
+	gbq "cloud.google.com/go/bigquery"
 	"github.com/stretchr/testify/require"
+	bq "google.golang.org/api/bigquery/v2"
 
-	"tidemark/loader"
-	"tidemark/local/bigquery"
-	"tidemark/local/harness"
 	"tidemark/local/stack"
 	"tidemark/probe"
 )
 
-// world is embedded services, and what the command is configured with for them.
-type world struct {
-	*stack.Stack
-	cfg    probe.Config
-	faults *bigquery.FaultScript
-	said   *lines
-}
-
-// lines keeps the progress.
-type lines struct {
-	mu   sync.Mutex
-	all  []string
-	seen func(string)
-}
-
-func (l *lines) say(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, fmt.Sprintf(format, args...))
-	if l.seen != nil {
-		l.seen(l.all[len(l.all)-1])
+// notCovered are the questions that the embedded services may not answer as Google's do, with what they answer instead: they
+// have no permissions, no bytes billed, no DEFAULT of columns, no views, and take no notice of a dataset's collation.
+func notCovered() map[string]probe.Verdict {
+	return map[string]probe.Verdict{
+		"P0f": probe.CouldNotRun, "P2d": probe.CouldNotRun, "P4a": probe.CouldNotRun, "P4b": probe.CouldNotRun, "P5b": probe.CouldNotRun,
+		"P6a": probe.CouldNotRun, "P6b": probe.CouldNotRun, "P6c": probe.CouldNotRun, "P6d": probe.CouldNotRun, "P6e": probe.CouldNotRun,
+		"P8a": probe.Different, "P8b": probe.Different,
 	}
 }
 
-func start(t *testing.T) *world {
-	faults := bigquery.NewFaultScript()
-	s := harness.StartStack(t, stack.Config{
-		Brokers: []string{"unused"}, NoTable: true, BigQuery: bigquery.Config{Async: true, Faults: faults},
-	})
-	return &world{s, probe.Config{
-		Project: stack.Project, Dataset: stack.Dataset,
-		Loader:           loader.Config{Bucket: stack.Bucket, Prefix: "tidemark", Compression: "zstd", GCSEndpoint: s.GCS.Endpoint()},
-		BigQueryEndpoint: s.BigQuery.Endpoint(),
-		MaxCost:          probe.DefaultMaxCost, MergeBytes: 1_200_000, Overlap: 2 * time.Second,
-	}, faults, &lines{}}
-}
-
-func (w *world) run(t *testing.T, ctx context.Context) (*probe.Report, error) {
+// requireDocumented wants every question answered once, as the documentation says.
+func requireDocumented(t *testing.T, report *probe.Report) {
 	t.Helper()
-	report, err := probe.Run(ctx, w.cfg, probe.Connect(w.cfg), w.said.say)
-	var table strings.Builder
-	report.WriteTable(&table)
-	t.Log(table.String())
-	return report, err
+	asked := map[string]bool{}
+	for _, a := range report.Answers {
+		require.False(t, asked[a.Question], "%s was answered twice", a.Question)
+		asked[a.Question] = true
+		require.NotEmpty(t, a.Found, a.Question)
+		require.NotEmpty(t, a.Means, a.Question)
+		if instead, ok := notCovered()[a.Question]; ok && a.Verdict == instead {
+			continue
+		}
+		require.Equal(t, probe.Confirmed, a.Verdict, "%s: %s", a.Question, a.Found)
+	}
 }
 
 func TestProbe_EmbeddedServicesAnswerAsDocumented(t *testing.T) {
+	t.Parallel()
 	w := start(t)
-	report, err := w.run(t, t.Context())
+	report, err := w.run(t.Context(), t)
 	require.NoError(t, err)
-	for _, l := range w.said.all {
-		t.Log(l)
+	requireDocumented(t, report)
+	require.Len(t, report.Answers, 41)
+	require.Empty(t, w.remains(t))
+	require.Empty(t, report.Left)
+	for _, name := range probe.Names() {
+		require.Regexp(t, regexp.MustCompile(`(?m)^`+name+` .*: \d+ confirmed, \d+ different, \d+ could not run; \d+\.\d s, \$`), strings.Join(w.said.all, "\n"))
 	}
-	require.Zero(t, report.Count(probe.Different))
+	requireRecords(t, report)
+}
+
+// requireRecords wants raw job resources that say what the probes are for, and nobody's identity.
+func requireRecords(t *testing.T, report *probe.Report) {
+	t.Helper()
+	var file bytes.Buffer
+	require.NoError(t, report.WriteRecords(&file))
+	require.NotContains(t, file.String(), "user_email")
+	var records []struct {
+		Probe, Case string
+		Job         *bq.Job
+		Error       *bq.ErrorProto
+	}
+	require.NoError(t, json.Unmarshal(file.Bytes(), &records))
+	byCase := map[string]*bq.Job{}
+	for _, r := range records {
+		require.NotEmpty(t, r.Probe)
+		require.True(t, r.Job != nil || r.Error != nil, r.Case)
+		byCase[r.Probe+" "+r.Case] = r.Job
+	}
+	aborted := byCase["P1 P1a B"]
+	require.NotNil(t, aborted)
+	require.Equal(t, "invalidQuery", aborted.Status.ErrorResult.Reason)
+	require.Contains(t, aborted.Status.ErrorResult.Message, "due to concurrent update")
+	require.Positive(t, aborted.Statistics.EndTime)
+	require.Positive(t, aborted.Configuration.Query.MaximumBytesBilled)
+	require.NotNil(t, byCase["P1 P1a A child 1"], "children of scripts are kept, too")
+	require.NotNil(t, byCase["P2 load"].Configuration.Load)
+	require.Equal(t, "stopped", byCase["P7 P7d"].Status.ErrorResult.Reason)
+}
+
+// It may be repeated, and a second run removes what an earlier one that was killed has left, when that is old enough.
+func TestProbe_MayBeRepeatedAndRemovesWhatEarlierRunsLeft(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	left := []string{"20260102t030405_0123abcd", "29990102t030405_0123abcd"} // long ago, and of another run at this moment
+	schema := gbq.Schema{{Name: "id", Type: gbq.StringFieldType}}
+	for _, run := range left {
+		require.NoError(t, w.Client.Dataset(stack.Dataset).Table("tidemark_probe_"+run+"_p1_fence").Create(t.Context(), &gbq.TableMetadata{Schema: schema}))
+		require.NoError(t, w.Client.Dataset("tidemark_probe_"+run+"_ci").Create(t.Context(), &gbq.DatasetMetadata{Location: stack.Location}))
+		object := w.Storage.Bucket(stack.Bucket).Object("tidemark/probe/" + run + "/taken").NewWriter(t.Context())
+		require.NoError(t, object.Close())
+	}
+	kept := []string{"tidemark_probe_other", "tidemark_probe_" + left[0] + "x"} // nothing of ours
+	for _, table := range kept {
+		require.NoError(t, w.Client.Dataset(stack.Dataset).Table(table).Create(t.Context(), &gbq.TableMetadata{Schema: schema}))
+	}
+	want := append(kept, "tidemark_probe_"+left[1]+"_p1_fence", "tidemark_probe_"+left[1]+"_ci", "tidemark/probe/"+left[1]+"/taken")
+	for range 2 {
+		report, err := w.run(t.Context(), t, "P2", "P5", "P7", "P8")
+		require.NoError(t, err)
+		requireDocumented(t, report)
+		require.ElementsMatch(t, want, w.remains(t))
+	}
+}
+
+func TestProbe_TheCostCapRefusesBeforeAnythingIsBilled(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.cfg.MaxCost = 0.00005 // less than one query of 10 MiB
+	report, err := w.run(t.Context(), t, "P1", "P2", "P3", "P6")
+	require.NoError(t, err)
+	for _, id := range []string{"P1a", "P1e", "P3e", "P6a"} {
+		a := answerOf(t, report, id)
+		require.Equal(t, probe.CouldNotRun, a.Verdict)
+		require.Regexp(t, `the cost cap refuses it: .*\$0\.0.* of --max-cost .*are left.*raise --max-cost`, a.Found)
+	}
+	require.Equal(t, probe.Confirmed, answerOf(t, report, "P2a").Verdict, "load jobs are free")
+	require.Equal(t, probe.Confirmed, answerOf(t, report, "P3b").Verdict, "so are queries without tables")
+	require.NotContains(t, submitted(t, w), "INSERT INTO", "nothing that is billed was submitted")
+}
+
+// The dry run's own figure counts, not only the minimum for each table.
+func TestProbe_TheCostCapKnowsWhatTheDryRunSays(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.cfg.BigQueryEndpoint = proxy(t, w.cfg.BigQueryEndpoint, nil, func(path string, body []byte) []byte {
+		if strings.HasSuffix(path, "/jobs") && bytes.Contains(body, []byte(`"dryRun":true`)) {
+			return bytes.Replace(body, []byte(`"statistics":{`), []byte(`"statistics":{"totalBytesProcessed":"10000000000",`), 1)
+		}
+		return body
+	})
+	report, err := w.run(t.Context(), t, "P7")
+	require.NoError(t, err)
+	a := answerOf(t, report, "P7b")
+	require.Equal(t, probe.CouldNotRun, a.Verdict)
+	require.Contains(t, a.Found, "the query may be billed $0.05")
+}
+
+// submitted is the text of all query jobs of the service.
+func submitted(t *testing.T, w *world) string {
+	t.Helper()
+	var all []string
+	jobs := w.Client.Jobs(t.Context())
+	for job, err := jobs.Next(); err == nil; job, err = jobs.Next() {
+		config, err := job.Config()
+		require.NoError(t, err)
+		if q, ok := config.(*gbq.QueryConfig); ok {
+			all = append(all, q.Q)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// Interrupted while one transaction waits for another: the jobs are cancelled, everything is removed, and what was
+// answered before is told.
+func TestProbe_AnInterruptedRunCleansUp(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	hold := make(chan struct{})
+	defer close(hold)
+	held := make(chan struct{}, 1)
+	rule := w.faults.OnJob(jobHeld(held, hold))
+	go func() {
+		<-held
+		cancel()
+	}()
+	report, err := w.run(ctx, t)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, rule.Hits())
+	require.Empty(t, w.remains(t))
+	require.Empty(t, report.Left)
+	require.Equal(t, probe.Confirmed, answerOf(t, report, "P0a").Verdict)
+	for _, id := range []string{"P1a", "P2a", "P8d"} {
+		a := answerOf(t, report, id)
+		require.Equal(t, probe.CouldNotRun, a.Verdict)
+		require.Equal(t, "the run was interrupted", a.Found)
+	}
+	require.Len(t, report.Answers, 41)
+}
+
+// A failure cleans up as well, and is told of where it happened.
+func TestProbe_AServiceThatFailsLeavesQuestionsOpenAndNothingBehind(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.faults.OnRequest(refused("tabledata.list", ""))
+	report, err := w.run(t.Context(), t, "P1", "P5")
+	require.NoError(t, err)
+	a := answerOf(t, report, "P1a")
+	require.Equal(t, probe.CouldNotRun, a.Verdict)
+	require.Contains(t, a.Found, "403")
+	require.Equal(t, probe.Confirmed, answerOf(t, report, "P5a").Verdict)
+	require.Empty(t, w.remains(t))
+}
+
+func TestProbe_WhereNothingCanBeAskedTheErrorSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.cfg.Scratch = "elsewhere"
+	report, err := w.run(t.Context(), t)
+	require.ErrorContains(t, err, "look at dataset local.elsewhere")
+	require.ErrorContains(t, err, "name another one with --dataset")
+	require.Empty(t, report.Answers)
+}
+
+// Scratch tables are in the dataset that was named, and the configured one is only looked at.
+func TestProbe_WorksInAScratchDataset(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.cfg.Scratch = "scratch"
+	require.NoError(t, w.Client.Dataset("scratch").Create(t.Context(), &gbq.DatasetMetadata{Location: stack.Location}))
+	used := map[string]bool{}
+	w.cfg.BigQueryEndpoint = proxy(t, w.cfg.BigQueryEndpoint, func(path string, body []byte) []byte {
+		if strings.HasPrefix(path, "POST ") && strings.HasSuffix(path, "/tables") {
+			used[path] = true
+		}
+		return body
+	}, nil)
+	report, err := w.run(t.Context(), t, "P0", "P7")
+	require.NoError(t, err)
+	requireDocumented(t, report)
+	require.Len(t, used, 1)
+	for path := range used {
+		require.True(t, strings.HasSuffix(path, "/datasets/scratch/tables"), path)
+	}
+	require.True(t, slices.Contains(w.remains(t), "scratch"))
 }

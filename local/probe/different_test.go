@@ -14,10 +14,11 @@ import (
 	"tidemark/probe"
 )
 
-// jobHeld keeps the first transaction of P1a from committing.
+// jobHeld keeps the second transaction of P1a from committing, while the first one is busy.
 func jobHeld(held chan<- struct{}, until <-chan struct{}) bigquery.JobRule {
 	return bigquery.JobRule{
 		When:  func(c bigquery.JobCall) bool { return strings.Contains(c.JobID, "_p1_") && len(c.Tables) == 2 },
+		Skip:  1,
 		Fault: bigquery.JobFault{Held: held, HoldRunning: until},
 	}
 }

@@ -94,7 +94,7 @@ func (r *run) part(ctx context.Context, q question, s step) error {
 // worse is what a verdict becomes with one more answer. A question that could not be asked because something was refused to the
 // account is a difference: the permissions do not suffice.
 func worse(v Verdict, a Answer) Verdict {
-	denied := slices.ContainsFunc([]string{"Access Denied", "accessDenied", "does not have", "Error 403", "forbidden"}, func(s string) bool { return strings.Contains(a.Found, s) })
+	denied := !strings.Contains(a.Found, "impersonate") && slices.ContainsFunc([]string{"Access Denied", "accessDenied", "does not have", "Error 403", "forbidden"}, func(s string) bool { return strings.Contains(a.Found, s) })
 	switch {
 	case v == Different || a.Verdict == Different || a.Verdict == CouldNotRun && denied:
 		return Different

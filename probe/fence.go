@@ -14,14 +14,14 @@ var (
 		ID:        "P1a",
 		Assumes:   "a transaction whose UPDATE of the fence comes after another one has committed, and that began before, is aborted",
 		Confirmed: "two replicas never insert one person twice; the one that is aborted merges again",
-		Different: "if the key is there more than once, the fence does not keep two replicas from inserting one person: run one replica, or TIDEMARK_MODELS=events, and report this file; if it is there once, transactions wait instead of giving way, which is harmless",
+		Different: "if the key is there more than once, the fence does not keep two replicas from inserting one person: run one replica, or TIDEMARK_MODELS=events, and report it with the file of --out; if it is there once, transactions wait instead of giving way, which is harmless",
 		Unknown:   "tidemark relies on it; a key that is there twice makes the next merge of it fail instead of going unnoticed",
 	}
 	overlapping = question{
 		ID:        "P1b",
 		Assumes:   "of two transactions that update the fence at the same time one is aborted",
 		Confirmed: "two replicas never insert one person twice; the one that is aborted merges again",
-		Different: "if the key is there more than once, the fence does not keep two replicas from inserting one person: run one replica, or TIDEMARK_MODELS=events, and report this file; if it is there once, transactions wait instead of giving way, which is harmless",
+		Different: "if the key is there more than once, the fence does not keep two replicas from inserting one person: run one replica, or TIDEMARK_MODELS=events, and report it with the file of --out; if it is there once, transactions wait instead of giving way, which is harmless",
 		Unknown:   "tidemark relies on it; a key that is there twice makes the next merge of it fail instead of going unnoticed",
 	}
 	queued = question{
@@ -35,14 +35,14 @@ var (
 		ID:        "P1d",
 		Assumes:   "a transaction that meets an UPDATE outside of transactions is aborted or comes after it; neither is lost",
 		Confirmed: "a merge that meets a statement is at worst done again",
-		Different: "an update was lost, or a merge fails with a text that tidemark does not know: report this file",
+		Different: "an update was lost, or a merge fails with a text that tidemark does not know: report it with the file of --out",
 		Unknown:   "merges are tried again whatever happens",
 	}
 	withParameters = question{
 		ID:        "P1e",
 		Assumes:   "scripts with named parameters behave as those of P1a",
 		Confirmed: "what holds for P1a holds for tidemark's own scripts, which have parameters",
-		Different: "if the key is there more than once, the fence does not keep two replicas from inserting one person: run one replica, or TIDEMARK_MODELS=events, and report this file; if it is there once, transactions wait instead of giving way, which is harmless",
+		Different: "if the key is there more than once, the fence does not keep two replicas from inserting one person: run one replica, or TIDEMARK_MODELS=events, and report it with the file of --out; if it is there once, transactions wait instead of giving way, which is harmless",
 		Unknown:   "tidemark relies on it, as on P1a",
 	}
 )

@@ -16,7 +16,7 @@ var (
 		ID:        "P7a",
 		Assumes:   "an invalid query either leaves its job ID free or becomes a job that shows its error under it",
 		Confirmed: "an attempt that was refused is found, or made again under the same ID",
-		Different: "the ID is taken by a job that nobody can see: a batch would try again for ever. Report this file",
+		Different: "the ID is taken by a job that nobody can see: a batch would try again for ever. Report it with the file of --out",
 		Unknown:   "both are handled",
 	}
 	byZero = question{
@@ -37,7 +37,7 @@ var (
 		ID:        "P7d",
 		Assumes:   "a script that was cancelled ends DONE with reason stopped, and has changed nothing",
 		Confirmed: "a cancelled merge is done again",
-		Different: "a cancelled job looks different from what tidemark knows, or had a part of its effect: report this file",
+		Different: "a cancelled job looks different from what tidemark knows, or had a part of its effect: report it with the file of --out",
 		Unknown:   "do not cancel tidemark's jobs by hand",
 	}
 	withoutLocation = question{

@@ -17,7 +17,8 @@ type query struct {
 	name   string // of the case, in the records
 	sql    string
 	params []*bq.QueryParameter
-	tables int // that it reads or changes, each of which is billed a minimum
+	tables int   // that it reads or changes, each of which is billed a minimum
+	reads  int64 // bytes that it may read, where that is known better than a dry run may know it
 }
 
 // param is a named query parameter of a GoogleSQL type.
@@ -71,7 +72,7 @@ func (r *run) start(ctx context.Context, q query) (*started, error) {
 		return nil, fmt.Errorf("estimate the cost of %s: %w", q.name, err)
 	}
 	// A dry run that is refused estimates nothing; the statement itself is refused the same way, and is billed nothing then.
-	bytes := estimate(dry, q.tables)
+	bytes := max(estimate(dry, q.tables), estimate(nil, q.tables)+q.reads)
 	if err := r.budget.reserve(bytes); err != nil {
 		return nil, err
 	}
@@ -118,6 +119,8 @@ func (r *run) submit(ctx context.Context, name, id string, config *bq.JobConfigu
 const (
 	pollMin = 50 * time.Millisecond
 	pollMax = 2 * time.Second
+	// jobLimit is how long a job of a probe is waited for. The longest takes minutes.
+	jobLimit = 20 * time.Minute
 )
 
 // look reads the job's state.
@@ -133,7 +136,11 @@ func (r *run) look(ctx context.Context, s *started) error {
 
 // await looks until the job's state is one of those wanted, or DONE.
 func (r *run) await(ctx context.Context, s *started, state string) error {
-	for every := pollMin; s.job.Status.State != state && !done(s.job); every = min(every*3/2, pollMax) {
+	begin := time.Now()
+	for every := pollMin; !done(s.job) && (state == stateDone || s.job.Status.State != state); every = min(every*3/2, pollMax) {
+		if time.Since(begin) > jobLimit {
+			return fmt.Errorf("%s is still %s after %s", s.name, s.job.Status.State, jobLimit)
+		}
 		if err := pause(ctx, every); err != nil {
 			return err
 		}
@@ -144,14 +151,21 @@ func (r *run) await(ctx context.Context, s *started, state string) error {
 	return nil
 }
 
-// done tells whether the job has ended. One without an end time may still become another state.
+// States of a job.
+const (
+	stateRunning = "RUNNING"
+	stateDone    = "DONE"
+)
+
+// done tells whether the job has ended. One that is said to have succeeded and has no end time may still become something else.
 func done(job *bq.Job) bool {
-	return job.Status.State == "DONE" && job.Statistics != nil && job.Statistics.EndTime > 0
+	ended := job.Statistics != nil && job.Statistics.EndTime > 0
+	return job.Status.State == stateDone && (ended || job.Status.ErrorResult != nil)
 }
 
 // finish waits for the job's end, records it, and books what it is billed.
 func (r *run) finish(ctx context.Context, s *started) (*bq.Job, error) {
-	err := r.await(ctx, s, "DONE")
+	err := r.await(ctx, s, stateDone)
 	billed, _ := billedOf(s.job)
 	if err != nil { // it is cancelled at the end, and billed for what it has read by then
 		billed = s.reserved

@@ -22,7 +22,7 @@ var (
 		ID:        "P6b",
 		Assumes:   "key bounds that are parameters narrow a MERGE down as much as literals",
 		Confirmed: "nothing is to be gained from literals",
-		Different: "literals are cheaper, by the factor found: report this file",
+		Different: "literals are cheaper, by the factor found: report it with the file of --out",
 		Unknown:   "tidemark sends parameters",
 	}
 	inTransaction = question{
@@ -36,7 +36,7 @@ var (
 		ID:        "P6d",
 		Assumes:   "20 key ranges are billed no more than the one range around them",
 		Confirmed: "several key ranges never cost more",
-		Different: "several key ranges cost more: report this file",
+		Different: "several key ranges cost more: report it with the file of --out",
 		Unknown:   "tidemark reads the range from the lowest to the highest key",
 	}
 	viewReads = question{
@@ -71,12 +71,15 @@ func (r *run) mergeCost(ctx context.Context) error {
 		return fmt.Errorf("%w: $%.5f of --max-cost are left, and %d MERGEs into a table of 1 MB are billed up to $%.5f; raise --max-cost",
 			errTooDear, dollars(max(0, r.budget.left())), mergeQueries, dollars(mergeQueries*(2*minBilled+minMergeBytes)))
 	}
+	if bytes < r.cfg.MergeBytes {
+		r.say("P6 merges into %s instead of %s, for the cost cap's sake", mebibytes(bytes), mebibytes(r.cfg.MergeBytes))
+	}
 	rows, size, err := r.fillMergeTable(ctx, bytes)
 	if err != nil {
 		return err
 	}
 	bills := map[string]int64{}
-	for _, m := range r.merges(rows) {
+	for _, m := range r.merges(rows, size) {
 		job, err := r.must(ctx, m)
 		if err != nil {
 			return err
@@ -133,7 +136,7 @@ const (
 )
 
 // merges are the statements to compare. The first three narrow the table down to a twentieth of its keys.
-func (r *run) merges(rows int64) []query {
+func (r *run) merges(rows, size int64) []query {
 	low, high := fmt.Sprint(firstKey), fmt.Sprint(firstKey+rows/mergeKeys-1)
 	top := fmt.Sprint(firstKey + rows)
 	params := []*bq.QueryParameter{param("low", "STRING", low), param("high", "STRING", high)}
@@ -144,11 +147,11 @@ func (r *run) merges(rows int64) []query {
 	}
 	byParameters := r.mergeSQL("t.id BETWEEN @low AND @high")
 	return []query{
-		{name: caseParameters, sql: byParameters, params: params, tables: 2},
-		{name: caseLiterals, sql: r.mergeSQL(fmt.Sprintf("t.id BETWEEN '%s' AND '%s'", low, high)), tables: 2},
-		{name: caseTransaction, sql: "BEGIN TRANSACTION;\n" + byParameters + ";\nCOMMIT TRANSACTION;\n", params: params, tables: 2},
-		{name: caseAround, sql: r.mergeSQL(fmt.Sprintf("t.id BETWEEN '%s' AND '%s'", low, top)), tables: 2},
-		{name: caseRanges, sql: r.mergeSQL("(" + strings.Join(ranges, " OR ") + ")"), tables: 2},
+		{name: caseParameters, sql: byParameters, params: params, tables: 2, reads: size},
+		{name: caseLiterals, sql: r.mergeSQL(fmt.Sprintf("t.id BETWEEN '%s' AND '%s'", low, high)), tables: 2, reads: size},
+		{name: caseTransaction, sql: "BEGIN TRANSACTION;\n" + byParameters + ";\nCOMMIT TRANSACTION;\n", params: params, tables: 2, reads: size},
+		{name: caseAround, sql: r.mergeSQL(fmt.Sprintf("t.id BETWEEN '%s' AND '%s'", low, top)), tables: 2, reads: size},
+		{name: caseRanges, sql: r.mergeSQL("(" + strings.Join(ranges, " OR ") + ")"), tables: 2, reads: size},
 	}
 }
 
@@ -156,7 +159,7 @@ func (r *run) mergeSQL(narrowed string) string {
 	return fmt.Sprintf(`MERGE %s AS t
 USING (SELECT id, version, properties FROM %s) AS s
 ON t.id = s.id AND %s
-WHEN MATCHED AND t.version < s.version THEN
+WHEN MATCHED AND t.version <= s.version THEN
   UPDATE SET version = s.version, properties = s.properties`, r.quoted("merge"), r.quoted("merge_stage"), narrowed)
 }
 
@@ -182,7 +185,7 @@ func (r *run) askView(ctx context.Context, size int64) error {
 	if _, err := r.create(ctx, "merge_view", &bq.Table{View: &bq.ViewDefinition{Query: sql, UseLegacySql: false, ForceSendFields: []string{"UseLegacySql"}}}); err != nil {
 		return err
 	}
-	job, err := r.must(ctx, query{name: caseView, sql: "SELECT COUNT(DISTINCT properties) AS n FROM " + r.quoted("merge_view") + " WHERE version > 0", tables: 1})
+	job, err := r.must(ctx, query{name: caseView, sql: "SELECT COUNT(DISTINCT properties) AS n FROM " + r.quoted("merge_view") + " WHERE version > 0", tables: 1, reads: size})
 	if err != nil {
 		return err
 	}

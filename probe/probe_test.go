@@ -121,6 +121,7 @@ func TestAccount_WhatIsRefusedIsADifferenceAndWhatIsNotCoveredIsNone(t *testing.
 	}{
 		{Confirmed, Answer{Verdict: Confirmed}, Confirmed}, {Confirmed, Answer{Verdict: Different}, Different},
 		{Confirmed, Answer{Verdict: CouldNotRun, Found: "googleapi: Error 403: Access Denied: …"}, Different},
+		{Confirmed, Answer{Verdict: CouldNotRun, Found: "impersonate: status code 403: the caller does not have …"}, CouldNotRun},
 		{Confirmed, Answer{Verdict: CouldNotRun, Found: "not covered by the service"}, Confirmed},
 		{Confirmed, Answer{Verdict: CouldNotRun, Found: "the cost cap refuses it"}, CouldNotRun},
 		{CouldNotRun, Answer{Verdict: Confirmed}, CouldNotRun}, {Different, Answer{Verdict: CouldNotRun}, Different},

@@ -140,7 +140,7 @@ func (r *run) race(ctx context.Context, first, second query, key string) (o outc
 // underWay waits until the job's slow part is what it does: until it is RUNNING, and for a quarter of the time that this takes.
 // That its child job of a slow SELECT is RUNNING would say so more exactly, but not every service shows it before the end.
 func (r *run) underWay(ctx context.Context, s *started) error {
-	if err := r.await(ctx, s, "RUNNING"); err != nil {
+	if err := r.await(ctx, s, stateRunning); err != nil {
 		return err
 	}
 	return pause(ctx, r.slow.takes/4)

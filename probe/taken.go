@@ -12,7 +12,7 @@ var (
 		ID:        "P5a",
 		Assumes:   "a second upload with ifGenerationMatch=0 is answered 412",
 		Confirmed: "an upload whose reply was lost is repeated and recognised",
-		Different: "an upload whose reply was lost may stop a replica: report this file",
+		Different: "an upload whose reply was lost may stop a replica: report it with the file of --out",
 		Unknown:   "an upload that finds its name taken compares the bytes",
 	}
 	takenWithoutDelete = question{

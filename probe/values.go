@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -14,35 +15,35 @@ var (
 		ID:        "P3a",
 		Assumes:   "a Parquet text cannot be loaded into a JSON column",
 		Confirmed: "rows of tables with JSON columns go by a stage and one billed INSERT",
-		Different: "tables with JSON columns could be loaded directly, and free of charge: report this file",
+		Different: "tables with JSON columns could be loaded directly, and free of charge: report it with the file of --out",
 		Unknown:   "rows of tables with JSON columns go by a stage and one billed INSERT",
 	}
 	jsonDepth = question{
 		ID:        "P3b",
 		Assumes:   "PARSE_JSON takes 500 levels and refuses 501",
 		Confirmed: "what tidemark takes for JSON is what BigQuery takes",
-		Different: "one document of such a depth in a JSON column would make the INSERT of its batch fail: use STRING columns, and report this file",
+		Different: "one document of such a depth in a JSON column would make the INSERT of its batch fail: use STRING columns, and report it with the file of --out",
 		Unknown:   "documents of more than 500 levels are not written to JSON columns",
 	}
 	jsonNumbers = question{
 		ID:        "P3c",
 		Assumes:   "PARSE_JSON with wide_number_mode 'round' takes 1e308 and numbers with many digits, and refuses 1e309",
 		Confirmed: "what tidemark takes for JSON is what BigQuery takes",
-		Different: "one such number in a JSON column would make the INSERT of its batch fail, or is taken where tidemark expects a refusal: report this file",
+		Different: "one such number in a JSON column would make the INSERT of its batch fail, or is taken where tidemark expects a refusal: report it with the file of --out",
 		Unknown:   "use STRING columns if your events hold such numbers",
 	}
 	jsonTexts = question{
 		ID:        "P3d",
 		Assumes:   "PARSE_JSON takes an escaped NUL and refuses half of a surrogate pair",
 		Confirmed: "tidemark replaces halves of surrogate pairs and leaves NUL alone",
-		Different: "a NUL in a JSON column would make the INSERT of its batch fail, or halves of surrogate pairs need no mending: report this file",
+		Different: "a NUL in a JSON column would make the INSERT of its batch fail, or halves of surrogate pairs need no mending: report it with the file of --out",
 		Unknown:   "tidemark replaces halves of surrogate pairs and leaves NUL alone",
 	}
 	oldDates = question{
 		ID:        "P3e",
 		Assumes:   "INSERT takes timestamps of 1959, 1969, 2160 and 9999 into a table that is partitioned by day",
 		Confirmed: "an event of any year does not stop its batch",
-		Different: "one event of such a year would stop the INSERT of its batch in a table with JSON columns: use STRING columns, and report this file",
+		Different: "one event of such a year would stop the INSERT of its batch in a table with JSON columns: use STRING columns, and report it with the file of --out",
 		Unknown:   "use STRING columns, whose rows are loaded and not inserted",
 	}
 )
@@ -95,7 +96,7 @@ func (r *run) askJSONLoad(ctx context.Context) error {
 	}
 	job, err := r.load(ctx, "JSON", object, "json", "WRITE_APPEND", schema)
 	switch {
-	case isCode(err, notCovered) || err != nil && refusal(err) == nil:
+	case err != nil && !isCode(err, http.StatusBadRequest):
 		return err
 	case err != nil:
 		r.answer(jsonRefused, Confirmed, "the request was refused: %s", refusal(err).Message)

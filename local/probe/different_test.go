@@ -88,6 +88,13 @@ func TestProbe_EveryChangedAnswerIsSeen(t *testing.T) {
 		"WRITE_EMPTY ignored": {"P2", replaced("GET ", `"errorResult":{"message":"Already Exists`, `"ignored":{"message":"Already Exists`), []string{"P2f"}},
 		"JSON taken":          {"P3", replaced("GET ", `"errorResult":{`, `"ignored":{`), []string{"P3b", "P3c", "P3d"}},
 		"reasons":             {"P7", replaced("GET ", `"reason":"invalidQuery"`, `"reason":"invalid"`), []string{"P7b"}},
+		"missing table":       {"P7", replaced("GET ", `"reason":"notFound"`, `"reason":"invalid"`), []string{"P7c"}},
+		"inherited expiry":    {"P8", replaced("GET /bigquery/v2/projects/local/datasets/tidemark_probe_", `"expirationTime":"1`, `"expirationTime":"2`), []string{"P8c"}},
+		"parameters are dear": {"P6", billed("BETWEEN @low AND @high\nWHEN"), []string{"P6b"}},
+		"ranges are dear":     {"P6", billed("' OR t.id BETWEEN"), []string{"P6d"}},
+		"merges are dear":     {"P6", billed("AND '10004000'"), []string{"P6a"}},
+		"transactions":        {"P6", billed("BEGIN TRANSACTION"), []string{"P6c"}},
+		"nothing is dear":     {"P6", billed("none"), nil},
 		"cancelled":           {"P7", replaced("GET ", `"reason":"stopped"`, `"reason":"timeout"`), []string{"P7d"}},
 		"own expiration":      {"P8", replaced("GET /bigquery/v2/projects/local/datasets/tidemark_probe_", `"expirationTime":"4`, `"expirationTime":"5`), []string{"P8d"}},
 	} {
@@ -115,6 +122,21 @@ func replaced(begin, old, with string) func(string, []byte) []byte {
 			return body
 		}
 		return bytes.ReplaceAll(body, []byte(old), []byte(with))
+	}
+}
+
+// billed makes BigQuery say what its jobs are billed: 20 MB, and ten times as much for those whose resource has the text.
+func billed(dear string) func(string, []byte) []byte {
+	return func(path string, body []byte) []byte {
+		if !strings.HasPrefix(path, "GET ") || !strings.Contains(path, "/jobs/") {
+			return body
+		}
+		bytesBilled := "20000000"
+		// The first text is in the script of P6c as well, which then is no dearer than the MERGE alone.
+		if bytes.Contains(body, []byte(dear)) {
+			bytesBilled = "200000000"
+		}
+		return bytes.Replace(body, []byte(`"totalBytesProcessed":"0"`), []byte(`"totalBytesProcessed":"0","totalBytesBilled":"`+bytesBilled+`"`), 1)
 	}
 }
 

@@ -137,6 +137,9 @@ func (r *run) askClustered(ctx context.Context, dataset string) error {
 	if err != nil && !isCode(err, http.StatusBadRequest) {
 		return err
 	}
+	if err != nil {
+		r.record(notClustered.ID, fixtureClustering, nil, err)
+	}
 	found := "the clustered table was made"
 	if err != nil {
 		found = "the clustered table was refused: " + refusal(err).Message

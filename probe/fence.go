@@ -93,7 +93,7 @@ func (r *run) keysName() string  { return strings.ToLower(r.group) + "_keys" }
 // unless it is there. slowBefore and slowAfter keep it open before and after its UPDATE.
 func (r *run) merging(q question, key, writer string, slowBefore, slowAfter bool) query {
 	keyText, name := "'"+key+"'", "'fence'"
-	out := query{name: key + " " + writer, tables: 2}
+	out := query{name: key + " " + writer, tables: 2, refusal: fixtureConflict}
 	if q.ID == withParameters.ID {
 		keyText, name = "@key", "@name"
 		out.params = []*bq.QueryParameter{param("key", "STRING", key), param("name", "STRING", "fence")}

@@ -47,10 +47,17 @@ var (
 		Different: "a job is found in another way than expected, as found; tidemark always names the location",
 		Unknown:   "tidemark always names the location",
 	}
+	billLimit = question{
+		ID:        "P7f",
+		Assumes:   "a query above its maximumBytesBilled fails with reason bytesBilledLimitExceeded, and is billed nothing",
+		Confirmed: "a limit of the bytes billed is a fuse, and known for one",
+		Different: "a limit of the bytes billed does not work as a fuse, or is taken for another cause: see what was found, and watch the bills",
+		Unknown:   "set a quota of the project as well (QueryUsagePerDay)",
+	}
 )
 
 func errorQuestions() []question {
-	return []question{invalidID, byZero, noTable, cancelled, withoutLocation}
+	return []question{invalidID, byZero, noTable, cancelled, withoutLocation, billLimit}
 }
 
 // jobErrors asks P7.
@@ -67,6 +74,7 @@ func (r *run) jobErrors(ctx context.Context) error {
 		run      func(context.Context, question) error
 	}{
 		{invalidID, r.askInvalid}, {byZero, r.askFailing}, {noTable, r.askFailing}, {cancelled, r.askCancelled}, {withoutLocation, r.askLocation},
+		{billLimit, r.askBillLimit},
 	} {
 		if err := r.try(ctx, ask.question, func() error { return ask.run(ctx, ask.question) }); err != nil {
 			return err
@@ -98,7 +106,7 @@ func (r *run) askInvalid(ctx context.Context, q question) error {
 	shown := "jobs.get finds no job"
 	if visible {
 		shown = "jobs.get finds a job that " + outcomeOf(seen)
-		r.record(q.ID+" seen", seen, nil)
+		r.record(q.ID+" seen", "", seen, nil)
 	}
 	takenAndShown := second.code == http.StatusConflict && visible && seen.Status.ErrorResult != nil
 	r.settle(q, takenAndShown || isFree && !visible, "the first request: %s; the same again: %s; %s", first, second, shown)
@@ -123,7 +131,7 @@ func (r *run) insertOnce(ctx context.Context, name, id string) (answer reply, er
 		return err
 	})
 	if refused := refusal(err); refused != nil {
-		r.record(name, nil, err)
+		r.record(name, "", nil, err)
 		return reply{refused.Code, refused.Message}, nil
 	}
 	if err != nil {
@@ -138,12 +146,12 @@ func (r *run) insertOnce(ctx context.Context, name, id string) (answer reply, er
 
 // askFailing runs a script whose transaction changes a row and then fails.
 func (r *run) askFailing(ctx context.Context, q question) error {
-	failing, want := "SELECT DIV(1, n - n) FROM "+r.quoted("errors"), "invalidQuery"
+	failing, want, called := "SELECT DIV(1, n - n) FROM "+r.quoted("errors"), "invalidQuery", ""
 	if q.ID == noTable.ID {
-		failing, want = "SELECT COUNT(*) FROM "+r.quoted("missing"), "notFound"
+		failing, want, called = "SELECT COUNT(*) FROM "+r.quoted("missing"), "notFound", fixtureNoTable
 	}
 	sql := strings.Join([]string{"BEGIN TRANSACTION", "UPDATE " + r.quoted("errors") + " SET n = n + 1 WHERE TRUE", failing, "COMMIT TRANSACTION"}, ";\n") + ";\n"
-	job, err := r.query(ctx, query{name: q.ID, sql: sql, tables: 2})
+	job, err := r.query(ctx, query{name: q.ID, sql: sql, tables: 2, refusal: called})
 	if err != nil {
 		return err
 	}
@@ -198,6 +206,20 @@ func (r *run) cancelBusy(ctx context.Context, name string) (*bq.Job, error) {
 		return nil, fmt.Errorf("cancel the script: %w", err)
 	}
 	return r.finish(ctx, s)
+}
+
+// askBillLimit reads a table, for which 10 MiB are billed, under a limit of one byte.
+func (r *run) askBillLimit(ctx context.Context, q question) error {
+	job, err := r.query(ctx, query{
+		name: q.ID, sql: "SELECT MAX(n) AS n FROM " + r.quoted("errors"), tables: 1, limit: 1, refusal: fixtureBytesBilled,
+	})
+	if err != nil {
+		return err
+	}
+	billed, _ := billedOf(job)
+	failure := job.Status.ErrorResult
+	r.settle(q, failure != nil && failure.Reason == "bytesBilledLimitExceeded" && billed == 0, "the query %s; billed: %d bytes", outcomeOf(job), billed)
+	return nil
 }
 
 // askLocation reads a job with and without its location.

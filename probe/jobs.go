@@ -14,11 +14,13 @@ import (
 
 // query is a statement or script that a probe runs.
 type query struct {
-	name   string // of the case, in the records
-	sql    string
-	params []*bq.QueryParameter
-	tables int   // that it reads or changes, each of which is billed a minimum
-	reads  int64 // bytes that it may read, where that is known better than a dry run may know it
+	name    string // of the case, in the records
+	sql     string
+	params  []*bq.QueryParameter
+	tables  int    // that it reads or changes, each of which is billed a minimum
+	refusal string // what its failure is called, if it fails for what the case is about
+	limit   int64  // of the bytes billed, where the case is about that
+	reads   int64  // bytes that it may read, where that is known better than a dry run may know it
 }
 
 // param is a named query parameter of a GoogleSQL type.
@@ -32,6 +34,7 @@ func param(name, kind, value string) *bq.QueryParameter {
 // started is a job that was accepted.
 type started struct {
 	name     string
+	refusal  string // as of query
 	job      *bq.Job
 	reserved int64 // of the budget
 }
@@ -78,12 +81,15 @@ func (r *run) start(ctx context.Context, q query) (*started, error) {
 	}
 	// Estimates are not exact: what clustering skips is not known before, and a script's dry run may not see all of it.
 	config.MaximumBytesBilled = min(2*bytes+minBilled, bytes+max(r.budget.left(), 0))
+	if q.limit > 0 {
+		config.MaximumBytesBilled = q.limit
+	}
 	s, err := r.submit(ctx, q.name, r.jobID(), &bq.JobConfiguration{Query: config})
 	if err != nil {
 		r.budget.settle(bytes, 0)
 		return nil, err
 	}
-	s.reserved = bytes
+	s.reserved, s.refusal = bytes, q.refusal
 	return s, nil
 }
 
@@ -110,7 +116,7 @@ func (r *run) submit(ctx context.Context, name, id string, config *bq.JobConfigu
 		if refusal(err) != nil {
 			delete(r.unfinished, id)
 		}
-		r.record(name, nil, err)
+		r.record(name, "", nil, err)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &started{name: name, job: job}, nil
@@ -176,7 +182,7 @@ func (r *run) finish(ctx context.Context, s *started) (*bq.Job, error) {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	delete(r.unfinished, s.job.JobReference.JobId)
-	r.record(s.name, s.job, nil)
+	r.record(s.name, s.refusal, s.job, nil)
 	return s.job, nil
 }
 
@@ -196,14 +202,20 @@ func (r *run) children(ctx context.Context, parent *bq.Job) (list []*bq.JobListJ
 }
 
 // record keeps a raw job, or a refusal, without the identity that asked.
-func (r *run) record(name string, job *bq.Job, refused error) {
-	rec := Record{Probe: r.group, Case: name}
+func (r *run) record(what, refusedAs string, job *bq.Job, refused error) {
+	rec := Record{Probe: r.group, Case: what, What: what, Source: "tidemark probe, run " + r.id}
 	if job != nil {
+		if e := job.Status.ErrorResult; e != nil {
+			rec.Case = caseOf(what, refusedAs, e.Reason)
+		}
 		plain := *job
 		plain.UserEmail, plain.PrincipalSubject, plain.SelfLink, plain.Etag = "", "", "", ""
 		rec.Job = encoded(&plain)
 	}
 	if e := refusal(refused); e != nil {
+		if len(e.Errors) > 0 {
+			rec.Case = caseOf(what, refusedAs, e.Errors[0].Reason)
+		}
 		rec.Error = encoded(map[string]any{"code": e.Code, "message": e.Message, "errors": e.Errors})
 	} else if refused != nil {
 		return // nobody answered
@@ -212,10 +224,10 @@ func (r *run) record(name string, job *bq.Job, refused error) {
 }
 
 // recordChild keeps a child job as the list of jobs shows it.
-func (r *run) recordChild(name string, child *bq.JobListJobs) {
+func (r *run) recordChild(what string, child *bq.JobListJobs) {
 	plain := *child
 	plain.UserEmail, plain.PrincipalSubject = "", ""
-	r.report.Records = append(r.report.Records, Record{Probe: r.group, Case: name, Job: encoded(&plain)})
+	r.report.Records = append(r.report.Records, Record{Probe: r.group, Case: what, What: what, Source: "tidemark probe, run " + r.id, Job: encoded(&plain)})
 }
 
 // encoded is v as JSON; what is encoded here always can be.

@@ -47,13 +47,43 @@ type Answer struct {
 	Means    string  `json:"means"`
 }
 
-// Record is one exchange with BigQuery, in the form of the embedded BigQuery's fixtures. Case names what was done, within the
-// probe; Job is the raw resource as jobs.get or jobs.insert answered, without the identity; Error is the refusal of a request.
+// Record is one exchange with BigQuery, in the form of the embedded BigQuery's fixtures.
 type Record struct {
-	Probe string          `json:"probe"`
-	Case  string          `json:"case"`
-	Job   json.RawMessage `json:"job,omitempty"`
+	Probe string `json:"probe"`
+	// Case is the embedded BigQuery's name for a refusal that it takes words of, and What otherwise.
+	Case string `json:"case"`
+	// What names what was done, within the probe.
+	What string `json:"what"`
+	// Source is the run.
+	Source string `json:"source"`
+	// Job is the raw resource as jobs.get answered, without the identity.
+	Job json.RawMessage `json:"job,omitempty"`
+	// Error is the refusal of a request.
 	Error json.RawMessage `json:"error,omitempty"`
+}
+
+// Names that the embedded BigQuery has for the refusals that probes provoke.
+const (
+	fixtureConflict    = "concurrent_update"
+	fixtureNoTable     = "not_found_table"
+	fixtureDenied      = "access_denied"
+	fixtureBytesBilled = "bytes_billed"
+	fixtureClustering  = "collated_clustering"
+	reasonDenied       = "accessDenied"
+)
+
+// caseOf names a record: refusal is what the exchange is called if it was refused or failed for what it is about.
+func caseOf(what, refusal, reason string) string {
+	switch reason {
+	case "", "stopped", "timeout", "backendError", "internalError", "quotaExceeded", "rateLimitExceeded":
+		return what
+	case reasonDenied:
+		return fixtureDenied
+	}
+	if refusal == "" {
+		return what
+	}
+	return refusal
 }
 
 // Report is all that a run has found.

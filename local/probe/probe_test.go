@@ -17,15 +17,18 @@ import (
 	"tidemark/probe"
 )
 
-// notCovered are the questions that the embedded services may not answer as Google's do, with what they answer instead: they
-// have no permissions, no bytes billed, no DEFAULT of columns, no views, and take no notice of a dataset's collation.
-func notCovered() map[string]probe.Verdict {
-	return map[string]probe.Verdict{
-		"P0f": probe.CouldNotRun, "P2d": probe.CouldNotRun, "P4a": probe.CouldNotRun, "P4b": probe.CouldNotRun, "P5b": probe.CouldNotRun,
-		"P6a": probe.CouldNotRun, "P6b": probe.CouldNotRun, "P6c": probe.CouldNotRun, "P6d": probe.CouldNotRun, "P6e": probe.CouldNotRun,
-		"P8a": probe.Different, "P8b": probe.Different,
+// notCovered are the questions that the embedded services may leave unanswered, for a reason that they give: they
+// have no permissions, no bytes billed, no DEFAULT of columns, no views, and compare no text by a collation.
+func notCovered() map[string]bool {
+	return map[string]bool{
+		"P0f": true, "P2d": true, "P4a": true, "P4b": true, "P5b": true,
+		"P6a": true, "P6b": true, "P6c": true, "P6d": true, "P6e": true,
+		"P8a": true,
 	}
 }
+
+// notNoticed are the questions that the embedded BigQuery answers wrongly as yet, because it takes no notice of what they are about.
+func notNoticed() []string { return []string{"P7f", "P8a", "P8b"} }
 
 // requireDocumented wants every question answered once, as the documentation says.
 func requireDocumented(t *testing.T, report *probe.Report) {
@@ -36,7 +39,7 @@ func requireDocumented(t *testing.T, report *probe.Report) {
 		asked[a.Question] = true
 		require.NotEmpty(t, a.Found, a.Question)
 		require.NotEmpty(t, a.Means, a.Question)
-		if instead, ok := notCovered()[a.Question]; ok && a.Verdict == instead {
+		if notCovered()[a.Question] && a.Verdict == probe.CouldNotRun || slices.Contains(notNoticed(), a.Question) && a.Verdict == probe.Different {
 			continue
 		}
 		require.Equal(t, probe.Confirmed, a.Verdict, "%s: %s", a.Question, a.Found)
@@ -49,7 +52,7 @@ func TestProbe_EmbeddedServicesAnswerAsDocumented(t *testing.T) {
 	report, err := w.run(t.Context(), t)
 	require.NoError(t, err)
 	requireDocumented(t, report)
-	require.Len(t, report.Answers, 41)
+	require.Len(t, report.Answers, 42)
 	require.Empty(t, w.remains(t))
 	require.Empty(t, report.Left)
 	for _, name := range probe.Names() {
@@ -65,17 +68,22 @@ func requireRecords(t *testing.T, report *probe.Report) {
 	require.NoError(t, report.WriteRecords(&file))
 	require.NotContains(t, file.String(), "user_email")
 	var records []struct {
-		Probe, Case string
-		Job         *bq.Job
-		Error       *bq.ErrorProto
+		Probe, Case, What, Source string
+		Job                       *bq.Job
+		Error                     *bq.ErrorProto
 	}
 	require.NoError(t, json.Unmarshal(file.Bytes(), &records))
-	byCase := map[string]*bq.Job{}
+	byCase, refusals := map[string]*bq.Job{}, []string{}
 	for _, r := range records {
 		require.NotEmpty(t, r.Probe)
 		require.True(t, r.Job != nil || r.Error != nil, r.Case)
-		byCase[r.Probe+" "+r.Case] = r.Job
+		require.Equal(t, "tidemark probe, run "+report.Run, r.Source)
+		byCase[r.Probe+" "+r.What] = r.Job
+		if r.Case != r.What {
+			refusals = append(refusals, r.What+" is "+r.Case)
+		}
 	}
+	require.Subset(t, refusals, []string{"P1a B is concurrent_update", "P1b A is concurrent_update", "P1e B is concurrent_update", "P7c is not_found_table"})
 	aborted := byCase["P1 P1a B"]
 	require.NotNil(t, aborted)
 	require.Equal(t, "invalidQuery", aborted.Status.ErrorResult.Reason)
@@ -186,7 +194,7 @@ func TestProbe_AnInterruptedRunCleansUp(t *testing.T) {
 		require.Equal(t, probe.CouldNotRun, a.Verdict)
 		require.Equal(t, "the run was interrupted", a.Found)
 	}
-	require.Len(t, report.Answers, 41)
+	require.Len(t, report.Answers, 42)
 }
 
 // A failure cleans up as well, and is told of where it happened.

@@ -25,7 +25,7 @@ func (e end) aborted() bool {
 
 func (e end) String() string {
 	billed, _ := billedOf(e.job)
-	text := fmt.Sprintf("%s %s (%s billed", e.name, outcomeOf(e.job), mebibytes(billed))
+	text := fmt.Sprintf("%s %s (ran for %s, %s billed", e.name, outcomeOf(e.job), ranFor(e.job), mebibytes(billed))
 	var children []string
 	for _, c := range e.children {
 		kind, state := "statement", c.State

@@ -30,7 +30,7 @@ func build(t *testing.T) (binary string) {
 // command is "tidemark probe" against the services of w, with nothing of Kafka in its environment.
 func (w *world) command(t *testing.T, binary string, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
-	cmd = exec.CommandContext(t.Context(), binary, append([]string{"probe", "--overlap", "1s", "--merge-bytes", "1200000"}, args...)...)
+	cmd = exec.CommandContext(t.Context(), binary, append([]string{"probe", "--overlap", "1500ms", "--merge-bytes", "1200000"}, args...)...)
 	cmd.Env = []string{
 		"HOME=" + t.TempDir(), "TIDEMARK_PROJECT=" + stack.Project, "TIDEMARK_DATASET=" + stack.Dataset, "TIDEMARK_BUCKET=" + stack.Bucket,
 		"TIDEMARK_GCS_ENDPOINT=" + w.GCS.Endpoint(), "TIDEMARK_BIGQUERY_ENDPOINT=" + w.cfg.BigQueryEndpoint,
@@ -65,6 +65,7 @@ func exitCodes(t *testing.T, binary string) {
 
 	cmd, stdout, stderr := w.command(t, binary, "--only", "P1,P5", "--out", file)
 	require.Zero(t, code(t, cmd.Run()), stderr)
+	t.Log(stdout)
 	require.Regexp(t, `(?m)^P1a +CONFIRMED`, stdout.String())
 	require.Regexp(t, `(?m)^P5b +COULD NOT RUN`, stdout.String())
 	require.Contains(t, stderr.String(), "P1 transactions that overlap: 5 confirmed, 0 different, 0 could not run")

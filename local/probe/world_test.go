@@ -55,7 +55,9 @@ func start(t *testing.T) *world {
 	t.Helper()
 	faults := bigquery.NewFaultScript()
 	s := harness.StartStack(t, stack.Config{
-		Brokers: []string{"unused"}, NoTable: true, BigQuery: bigquery.Config{Async: true, Faults: faults},
+		Brokers: []string{"unused"}, NoTable: true,
+		// With a thread for each query, one that keeps a transaction open takes no worker away from the others.
+		BigQuery: bigquery.Config{Async: true, Faults: faults, Threads: 1},
 	})
 	return &world{Stack: s, faults: faults, cfg: probe.Config{
 		Project: stack.Project, Dataset: stack.Dataset,

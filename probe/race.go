@@ -79,7 +79,7 @@ func (o outcome) String() string {
 }
 
 // overlapTries is how often jobs are made to overlap until they do.
-const overlapTries = 3
+const overlapTries = 4
 
 // overlapping tries until jobs have overlapped as wanted, each time for twice as long. try says so, or how they ended instead.
 func (r *run) overlapping(ctx context.Context, try func(n int) (instead string, done bool, err error)) error {

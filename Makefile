@@ -37,8 +37,9 @@ demo: ## run the local demo until Ctrl-C
 	go run ./local
 
 .PHONY: docs
-docs: ## regenerate docs/configuration.md and docs/metrics.md
+docs: ## regenerate docs/configuration.md, docs/metrics.md and the questions in docs/probe.md
 	go test ./service -run 'TestDocs' -update
+	go test ./probe -run 'TestDocs' -update
 
 .PHONY: golden
 golden: ## rewrite golden files; review the diff as code

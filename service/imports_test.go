@@ -43,7 +43,8 @@ func TestPackages_ImportOnlyWhatTheyMay(t *testing.T) {
 		"tidemark/merge":        {"tidemark/batch", "tidemark/model"},
 		"tidemark/destination":  {"tidemark/batch", "tidemark/model"},
 		"tidemark/warehouse":    {"tidemark/batch", "tidemark/model", "tidemark/credentials", "tidemark/destination", "tidemark/merge", "tidemark/loader"},
-		"tidemark/cmd/tidemark": {"tidemark/batch", "tidemark/operate", "tidemark/service"},
+		"tidemark/probe":        {"tidemark/model", "tidemark/loader"},
+		"tidemark/cmd/tidemark": {"tidemark/batch", "tidemark/operate", "tidemark/probe", "tidemark/service"},
 	}
 	for pkg, may := range allowed {
 		for _, dep := range goList(t, "-f", `{{join .Imports "\n"}}`, pkg) {

@@ -72,7 +72,7 @@ They work with Kafka, Cloud Storage and BigQuery alone, and those that change so
 		RunE: func(*cobra.Command, []string) error { return errors.New("want a command, such as: tidemark run") },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), batchesCommand(), offsetsCommand(), tablesCommand(), versionCommand(), docsCommand())
+	root.AddCommand(runCommand(), probeCommand(), batchesCommand(), offsetsCommand(), tablesCommand(), versionCommand(), docsCommand())
 	return root
 }
 
@@ -112,7 +112,7 @@ func docsCommand() *cobra.Command {
 }
 
 // readConfig reads the configuration from the environment.
-func readConfig(read func() (service.Config, []string, error)) (service.Config, []string, error) {
+func readConfig[T any](read func() (T, []string, error)) (T, []string, error) {
 	cfg, warnings, err := read()
 	if err != nil {
 		for _, w := range warnings { // a misspelt name is often why another is not set

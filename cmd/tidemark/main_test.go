@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/probe"
 )
 
 func call(args ...string) (code int, stdout, stderr string) {
@@ -31,7 +33,7 @@ func TestCommand_HelpListsEveryVariableOfTheDocumentation(t *testing.T) {
 }
 
 func TestCommand_WrongCallsExitWith2AndSayWhatThereIs(t *testing.T) {
-	for _, args := range [][]string{{}, {"start"}, {"run", "now"}, {"batches", "show"}, {"batches", "void", "--no"}, {"offsets"}, {"offsets", "set", "topic"}} {
+	for _, args := range [][]string{{}, {"start"}, {"run", "now"}, {"batches", "show"}, {"batches", "void", "--no"}, {"offsets"}, {"offsets", "set", "topic"}, {"probe", "now"}, {"probe", "--max-cost", "cheap"}} {
 		code, stdout, stderr := call(args...)
 		require.Equal(t, 2, code, args)
 		require.Contains(t, stderr, "Usage:\n  tidemark")
@@ -59,6 +61,39 @@ func TestCommand_RunReportsTheWholeConfiguration(t *testing.T) {
 	require.Equal(t, 1, code)
 	for _, name := range []string{"TIDEMARK_BROKERS", "TIDEMARK_BUCKET", "TIDEMARK_PROJECT", "TIDEMARK_DATASET"} {
 		require.Contains(t, stderr, name)
+	}
+}
+
+// A probe needs nothing of Kafka.
+func TestCommand_ProbeReportsWhatItNeedsAndNothingElse(t *testing.T) {
+	for _, name := range []string{"BROKERS", "BUCKET", "PROJECT", "DATASET"} {
+		t.Setenv("TIDEMARK_"+name, "")
+	}
+	code, stdout, stderr := call("probe")
+	require.Equal(t, 1, code)
+	require.Empty(t, stdout)
+	for _, name := range []string{"TIDEMARK_BUCKET", "TIDEMARK_PROJECT", "TIDEMARK_DATASET"} {
+		require.Contains(t, stderr, name)
+	}
+	require.NotContains(t, stderr, "TIDEMARK_BROKERS")
+}
+
+func TestCommand_ProbeReportsFlagsThatCannotBe(t *testing.T) {
+	for _, name := range []string{"BUCKET", "PROJECT", "DATASET"} {
+		t.Setenv("TIDEMARK_"+name, "acme")
+	}
+	code, _, stderr := call("probe", "--only", "P1,P42", "--max-cost", "-1", "--dataset", "a.b")
+	require.Equal(t, 1, code)
+	for _, want := range []string{`--only has "P42"`, "--max-cost is -1", `--dataset is "a.b"`} {
+		require.Contains(t, stderr, want)
+	}
+}
+
+func TestCommand_ProbeHelpIsEnough(t *testing.T) {
+	code, help, _ := call("probe", "--help")
+	require.Zero(t, code)
+	for _, want := range append(probe.Names(), "--dataset", "--max-cost", "--only", "--out", "--impersonate", "--json", "TIDEMARK_PROJECT", "Exit code 0", "tidemark probe --only") {
+		require.Contains(t, help, want)
 	}
 }
 

@@ -8,7 +8,7 @@ ASSERT EXISTS (SELECT 1 FROM `acme-prod.posthog.persons_person_state` WHERE team
 
 MERGE `acme-prod.posthog.persons_person_state` AS t
 USING (
-  SELECT team_id, person_id, version, is_deleted, properties, created_at, is_identified
+  SELECT team_id, person_id, version, is_deleted, IF(is_deleted, NULL, properties) AS properties, created_at, is_identified
   FROM `acme-prod.posthog.tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1`
   WHERE distinct_id IS NULL
   QUALIFY ROW_NUMBER() OVER (PARTITION BY team_id, person_id ORDER BY version DESC) = 1

@@ -26,7 +26,7 @@ func TestRanges_HoldEveryKey(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var cover ranges
 		keys := map[string]int64{}
-		teams, letters := 1+r.Int64N(60), 1+r.IntN(250)
+		teams, letters := 1+r.Int64N(300), 1+r.IntN(250)
 		for range r.IntN(2000) {
 			key := make([]byte, 1+r.IntN(10))
 			for i := range key {

@@ -168,6 +168,14 @@ func TestMerger_ExcludesOlderVersionsForADayAfterAnUpgrade(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, c.together, strings.Contains(w.sent["apply"], "UPDATE `acme-prod.posthog.tidemark_status`"), w.sent["apply"])
 				require.Contains(t, w.sent["apply"], "UPDATE `acme-prod.posthog.persons_fence`")
+				m.ID[15]++
+				merger := w.merger(calm)
+				_, err = merger.Apply(t.Context(), m, &m.Tables[0])
+				require.NoError(t, err)
+				m.ID[15]++
+				m.Tables[0].Target.StatusTable = "" // the configuration was changed meanwhile
+				_, err = merger.Apply(t.Context(), m, &m.Tables[0])
+				require.NoError(t, err)
 			})
 		})
 	}

@@ -137,7 +137,7 @@ func TestViewSQL_Golden(t *testing.T) {
 		require.NoError(t, err)
 		golden(t, name, got)
 	}
-	tgt.Columns, tgt.RemoveDeleted = personColumns(batch.JSONType, nil), true
+	tgt.Columns, tgt.RemoveDeleted = personColumns("STRING", created), true
 	got, err := mergeSQL(tgt, "tidemark_stage_0198f0a37c1e700080000123456789ab_0123456789abcdef_1", both, false)
 	require.NoError(t, err)
 	golden(t, "merge_view_remove.sql", got)

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,24 +18,26 @@ func applyQuery() batch.QueryJob {
 // A15: a job that never starts is stopped by BigQuery, and only once that was seen is the next attempt made. Until then nothing
 // else is submitted.
 func TestRun_AJobThatNeverStartsIsStoppedAndTheNextAttemptRuns(t *testing.T) {
-	for name, run := range map[string]func(*testing.T, *Client) (batch.JobResult, error){
-		"load":  func(t *testing.T, c *Client) (batch.JobResult, error) { return c.Load(t.Context(), loadJob()) },
-		"query": func(t *testing.T, c *Client) (batch.JobResult, error) { return c.Query(t.Context(), applyQuery()) },
+	for name, run := range map[string]func(context.Context, *Client) (batch.JobResult, error){
+		"load":  func(ctx context.Context, c *Client) (batch.JobResult, error) { return c.Load(ctx, loadJob()) },
+		"query": func(ctx context.Context, c *Client) (batch.JobResult, error) { return c.Query(ctx, applyQuery()) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBigQuery(t)
+			ctx, stop := context.WithTimeout(t.Context(), 12*time.Hour) // a job that nobody stops never ends
+			defer stop()
 			base := map[string]string{"load": loadJob().Base, "query": applyQuery().Base}[name]
 			b.plans[base+"-g1"] = plan{stuck: true}
 			limited := func(c *Config) { c.JobTimeout = 2 * time.Hour }
 			began := time.Now()
-			_, err := run(t, b.client(limited))
+			_, err := run(ctx, b.client(limited))
 			require.ErrorContains(t, err, "timed out")
 			require.InDelta(t, 2*time.Hour, time.Since(began), float64(time.Minute))
 			require.False(t, isPermanent(err), "nobody has to change anything")
 			require.Zero(t, batch.RetryAfter(err))
 			require.Contains(t, batch.HintOf(err), "TIDEMARK_JOB_TIMEOUT")
 			require.Len(t, b.jobs, 1, "one at a time")
-			res, err := run(t, b.client(limited))
+			res, err := run(ctx, b.client(limited))
 			require.NoError(t, err)
 			require.Equal(t, base+"-g2", res.ID)
 		})

@@ -46,7 +46,7 @@ func TestMerge_59ReplicasGetThroughAtOneBoundary(t *testing.T) {
 	for i := range manifests {
 		manifests[i] = sealedFor(tables, i)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer stop()
 	told := &alarms{}
 	published := w.publishUntil(ctx, tables, crowd)

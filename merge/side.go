@@ -59,7 +59,7 @@ func statusTable(t batch.Target) Side {
 		Description: "How far the tables of this dataset are complete, written by tidemark: every record that the consumer group reads and that came to Kafka before complete_through is in the table.",
 		Columns: []batch.Column{
 			{Name: "table_name", Type: "STRING"}, {Name: "consumer_group", Type: "STRING"}, {Name: "model", Type: "STRING"}, {Name: "complete_through", Type: "TIMESTAMP"},
-			{Name: "last_batch", Type: "STRING"}, {Name: "last_batch_rows", Type: "INT64"}, {Name: "updated_at", Type: "TIMESTAMP"},
+			{Name: "last_batch", Type: "STRING"}, {Name: "last_batch_rows", Type: "INT64"}, {Name: "table_created_at", Type: "TIMESTAMP"}, {Name: "updated_at", Type: "TIMESTAMP"},
 		},
 	}
 }

@@ -63,11 +63,18 @@ func (s *StatusTable) Publish(ctx context.Context, t batch.Target, through time.
 	if err := s.Ensure(ctx, t); err != nil {
 		return err
 	}
+	created, found, err := s.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
+	if err == nil && !found {
+		err = fmt.Errorf("table %s is not there", t)
+	}
+	if err != nil {
+		return err
+	}
 	sql, err := publishSQL(t, last != nil)
 	if err != nil {
 		return err
 	}
-	job := tableQuery(t, s.group, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through})
+	job := tableQuery(t, s.group, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through}, batch.Param{Name: "created", Value: created})
 	if last != nil {
 		job.Params = append(job.Params, batch.Param{Name: "batch", Value: last.ID.String()}, batch.Param{Name: "rows", Value: rowsOf(last, t)})
 	}
@@ -140,5 +147,5 @@ func publishSQL(t batch.Target, withBatch bool) (string, error) {
 		sets = "  last_batch = @batch,\n  last_batch_rows = @rows,\n"
 	}
 	return "UPDATE " + status + " SET\n  complete_through = IF(complete_through > @through, complete_through, LEAST(@through, CURRENT_TIMESTAMP())),\n" + sets +
-		"  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name AND consumer_group = @consumer_group\n", nil
+		"  table_created_at = @created,\n  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name AND consumer_group = @consumer_group\n", nil
 }

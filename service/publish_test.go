@@ -27,6 +27,7 @@ func (s *statements) Query(_ context.Context, job batch.QueryJob) (batch.JobResu
 	for _, p := range job.Params {
 		params[p.Name] = p.Value
 	}
+	delete(params, "created")
 	if _, update := params["through"]; update && s.err == nil {
 		s.updates = append(s.updates, params)
 	}

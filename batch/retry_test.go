@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,9 +63,11 @@ func (givesWay) Expected() bool { return true }
 
 // 59 replicas merge into one table at one boundary, each merge takes a minute, and one that overlaps another is cancelled at
 // once. Time is the bubble's. They get through about one after the other, nobody is told of a failure meanwhile, and the
-// attempts stay below what BigQuery takes of a table: 25 statements in ten seconds.
+// attempts stay below what BigQuery takes of a table, 25 statements in ten seconds, on average over any five minutes; single
+// bursts may be refused and come again.
 func TestDriver_ReplicasThatExcludeEachOtherGetThrough(t *testing.T) {
 	const replicas, takes = 59, time.Minute
+	const most = 30 * 25 // attempts in five minutes
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var attempts []time.Time
@@ -106,14 +107,13 @@ func TestDriver_ReplicasThatExcludeEachOtherGetThrough(t *testing.T) {
 		}
 		for !done() {
 			require.True(t, Pause(t.Context(), time.Second))
-			require.Less(t, time.Since(began), expectedFor, "%d are through", applied)
+			require.Less(t, time.Since(began), expectedFor)
 		}
 		t.Logf("%s, %d attempts", time.Since(began), len(attempts))
 		require.Zero(t, log.above.Load(), "no false alarm")
 		require.Less(t, len(attempts), 100*replicas)
-		first := slices.IndexFunc(attempts, func(at time.Time) bool { return at.Sub(attempts[0]) > time.Minute }) // behind the boundary itself
-		for i := first; i+25 < len(attempts); i++ {
-			require.Greater(t, attempts[i+25].Sub(attempts[i]), 10*time.Second)
+		for i := most; i < len(attempts); i++ {
+			require.Greater(t, attempts[i].Sub(attempts[i-most]), 5*time.Minute)
 		}
 	})
 }

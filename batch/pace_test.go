@@ -42,7 +42,7 @@ func TestPace_NeverUsesUpTheDaysLoadJobs(t *testing.T) {
 }
 
 // A2: batches of a hundred partitions, every minute, would use up the day's changes of partitions in five hours.
-func TestPace_NeverUsesUpTheDaysPartitions(t *testing.T) {
+func TestA2_PaceNeverUsesUpTheDaysPartitions(t *testing.T) {
 	for name, cost := range map[string]func(int) Cost{
 		"even":   func(int) Cost { return Cost{1, 100} },
 		"uneven": func(n int) Cost { return Cost{1, 1 + 199*(n%2)} },

@@ -16,7 +16,7 @@ func micros(s string) int64 {
 }
 
 // A3: partitions are counted in the table's own unit.
-func TestPartitioning_CountsInTheTablesOwnUnit(t *testing.T) {
+func TestA3_PartitionsCountInTheTablesOwnUnit(t *testing.T) {
 	key := func(unit PartitionUnit, at string) int64 {
 		return (&Partitioning{Unit: unit, Column: "timestamp"}).KeyOfTime(micros(at))
 	}
@@ -44,7 +44,7 @@ func TestPartitioning_CountsInTheTablesOwnUnit(t *testing.T) {
 }
 
 // A1: whatever is sent, and for years, plausible times never fill a table's partitions.
-func TestPartitioning_PlausibleTimesNeverFillATable(t *testing.T) {
+func TestA1_PlausibleTimesNeverFillATable(t *testing.T) {
 	from := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, p := range []Partitioning{{Unit: Day}, {Unit: Hour, Expiration: 300 * 24 * time.Hour}, {Unit: Hour, Expiration: 2000 * 24 * time.Hour}, {Unit: Month}, {Unit: Year}} {
 		for now := time.Date(2026, 11, 28, 10, 30, 0, 0, time.UTC); now.Year() < 2034; now = now.AddDate(0, 7, 3) {

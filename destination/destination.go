@@ -27,7 +27,8 @@ type Destination struct {
 	memory    Memory
 
 	mu      sync.Mutex
-	dataset *Dataset // as it was first seen
+	dataset *Dataset         // as it was first seen
+	rows    map[string]int64 // that tables had when they were last looked at
 }
 
 // New makes a Destination. Without a memory, which may be nil where events are not exported, tables are taken as they are found.
@@ -40,7 +41,7 @@ func New(cfg Config, project string, w Warehouse, m Memory) (*Destination, error
 	if err != nil {
 		return nil, err
 	}
-	return &Destination{cfg: cfg, project: project, warehouse: w, memory: m}, nil
+	return &Destination{cfg: cfg, project: project, warehouse: w, memory: m, rows: make(map[string]int64)}, nil
 }
 
 // Resolved is the destination's tables as they were found.
@@ -194,7 +195,7 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 	if err := d.remember(ctx, kind, found, res.Target.Columns); err != nil && !errors.As(err, &res.lost) {
 		return ResolvedTable{}, err
 	}
-	res.From, res.StageAbove, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, warnings(res.Target.String(), kind.model, found)
+	res.From, res.StageAbove, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, append(warnings(res.Target.String(), kind.model, found), d.emptied(res.Target.String(), found)...)
 	if kind.model == PersonsModel {
 		res.Target.RemoveDeleted = d.cfg.PersonDeletes == removeDeletes
 		res.Columns = changeColumns(res.Columns)
@@ -225,6 +226,18 @@ func (d *Destination) readDataset(ctx context.Context) (Dataset, error) {
 		d.dataset = &ds
 	}
 	return *d.dataset, nil
+}
+
+// emptied tells of a table that had rows and has none. BigQuery keeps the creation time of one that is truncated.
+func (d *Destination) emptied(name string, found Table) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.rows[name]
+	d.rows[name] = found.Rows
+	if before == 0 || found.Rows > 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("table %s had %d rows and has none: it was truncated, or all its partitions have expired. Events are not exported again; a table of persons is derived again once it is dropped", name, before)}
 }
 
 // remember finds out whether a table is the one that was filled. One of persons that is not can be derived again.

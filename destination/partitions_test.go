@@ -38,7 +38,7 @@ func TestResolve_PartitionsOfEvents(t *testing.T) {
 }
 
 // B1, A6: what would make merges fail, or take two keys for one, is refused before the first row, with the option's name.
-func TestResolve_RefusesWhatCannotBeMerged(t *testing.T) {
+func TestA6_WhatCannotBeMergedIsRefused(t *testing.T) {
 	fields := []Field{{Name: "team_id", Type: "INT64"}, {Name: "distinct_id", Type: "STRING"}, {Name: "person_id", Type: "STRING"},
 		{Name: "person_version", Type: "INT64"}, {Name: "person_distinct_id_version", Type: "INT64"}}
 	collated := slices.Clone(fields)
@@ -77,7 +77,7 @@ func TestResolve_RefusesWhatCannotBeMerged(t *testing.T) {
 }
 
 // A4: what a person has set, and takes rows away, is told of; what tidemark sets is not.
-func TestResolve_WarnsOfExpirations(t *testing.T) {
+func TestA4_ExpirationsOfAPersonAreWarnedOf(t *testing.T) {
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
 	for name, c := range map[string]struct {
 		table Table
@@ -101,5 +101,21 @@ func TestResolve_WarnsOfExpirations(t *testing.T) {
 			require.Len(t, res.Warnings, 1, name)
 			require.Contains(t, res.Warnings[0], c.want)
 		}
+	}
+}
+
+// A table that is truncated keeps its creation time: all that can be noticed is that it has no rows any more.
+func TestA5_ATableThatIsEmptiedIsWarnedOf(t *testing.T) {
+	table := &Table{Kind: "TABLE", Rows: 7, Fields: []Field{{Name: "uuid", Type: "STRING"}}}
+	d, err := New(config(false, EventsModel), "acme", holding(table), new(memory))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		rows int64
+		want int
+	}{{7, 0}, {9, 0}, {0, 1}, {0, 0}, {3, 0}} {
+		table.Rows = c.rows
+		res, err := d.Resolve(t.Context())
+		require.NoError(t, err)
+		require.Len(t, res.Warnings, c.want)
 	}
 }

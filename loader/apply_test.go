@@ -124,7 +124,7 @@ func TestManifests_PutThenGet(t *testing.T) {
 }
 
 // A2: what the last day took of the quotas can be told from a listing, whoever it was, failed attempts included.
-func TestManifests_SinceTellsWhatWasUsed(t *testing.T) {
+func TestA2_ManifestsTellWhatWasUsed(t *testing.T) {
 	s := newServer(t)
 	store := s.store(t)
 	manifests := NewManifests(Config{Prefix: "tm"}, store)

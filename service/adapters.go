@@ -42,8 +42,8 @@ func (o *opener) Open(ctx context.Context, stream string, id batch.ID, ingestedA
 		o.log.Warn("destination not resolved; the batch is filled for the table as it was last seen", "batch", id, "err", err, "hint", batch.HintOf(err))
 		res = *o.last.Load()
 	} else {
-		o.last.Store(&res)
-		tellLost(o.log, res)
+		before := o.last.Swap(&res)
+		tell(o.log, res, before.Warnings)
 	}
 	opening := buffer.Opening{ID: id, Stream: stream, Prefix: o.prefix, IngestedAt: ingestedAt, Topics: o.kinds[stream], Wants: o.dest.Wants}
 	for _, t := range res.Tables {
@@ -59,8 +59,13 @@ func (o *opener) Open(ctx context.Context, stream string, id batch.ID, ingestedA
 	return o.buffer.Open(opening), nil
 }
 
-// tellLost tells of tables that are not those which were filled.
-func tellLost(log *slog.Logger, res destination.Resolved) {
+// tell tells of tables that are not those which were filled, and of what has been a reason to warn since before.
+func tell(log *slog.Logger, res destination.Resolved, before []string) {
+	for _, warning := range res.Warnings {
+		if !slices.Contains(before, warning) {
+			log.Warn(warning)
+		}
+	}
 	for _, lost := range res.Lost {
 		log.Error("rows are not applied to a table that is not the one that was filled", "table", lost.Table, "err", lost, "hint", lost.Hint())
 	}

@@ -90,10 +90,7 @@ func (s *service) findTables(ctx context.Context) error {
 		return err
 	}
 	s.resolved.Store(&res)
-	tellLost(s.log, res)
-	for _, warning := range res.Warnings {
-		s.log.Warn(warning)
-	}
+	tell(s.log, res, nil)
 	return nil
 }
 

@@ -75,7 +75,7 @@ func TestTable_SpeaksGoogleSQL(t *testing.T) {
 }
 
 // A3, A4, A6: what decides whether the table can work is read along with its columns.
-func TestTable_IsReadWhole(t *testing.T) {
+func TestA3_TablesAreReadWhole(t *testing.T) {
 	for _, c := range []struct {
 		table bq.Table
 		want  destination.Table
@@ -103,7 +103,7 @@ func TestTable_IsReadWhole(t *testing.T) {
 }
 
 // A4: a dataset's default expirations do not reach what is to stay.
-func TestEnsureTable_OverridesTheDatasetsDefaultExpirations(t *testing.T) {
+func TestA4_DefaultExpirationsAreOverridden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBigQuery(t)
 		spec := destination.Spec{Project: "proj", Dataset: "ds", Table: "plain", Partitions: &batch.Partitioning{Unit: batch.Day, Column: "t"}}

@@ -13,7 +13,7 @@ import (
 
 // A5, B7: the table of persons is deleted, made again, or restored with older rows, under a running replica. It is derived again,
 // whole, from the side tables, whether or not new persons come.
-func TestVanished_PersonsAreDerivedAgainWhole(t *testing.T) {
+func TestA5_PersonsAreDerivedAgainWhole(t *testing.T) {
 	for name, c := range map[string]struct {
 		again func(*world, *gbq.TableMetadata)
 		more  bool
@@ -49,7 +49,7 @@ func TestVanished_PersonsAreDerivedAgainWhole(t *testing.T) {
 }
 
 // Where the table and a side table of it are gone at once, nothing can be derived: a person decides.
-func TestVanished_PersonsAndASideTableAtOnceStop(t *testing.T) {
+func TestA5_PersonsAndASideTableAtOnceStop(t *testing.T) {
 	w := newWorld(t, withPersons)
 	r := w.start(nil)
 	w.produce(800)

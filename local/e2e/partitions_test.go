@@ -1,17 +1,21 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	gbq "cloud.google.com/go/bigquery"
+	"cloud.google.com/go/storage"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 	bq "google.golang.org/api/bigquery/v2"
+	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
+	"tidemark/local/bigquery"
 	"tidemark/local/stack"
 )
 
@@ -35,7 +39,7 @@ func (w *world) sendDays(client *kgo.Client, from, days int) {
 
 // A1, B3: anyone who has a project's public key may send events of any time. One sender's 12,000 different days never use up the
 // 10,000 partitions that BigQuery allows a table, or the 4,000 of a job: other teams' rows keep coming.
-func TestPartitions_OneSenderCannotFillATable(t *testing.T) {
+func TestA1_OneSenderCannotFillATable(t *testing.T) {
 	const days = 12_000
 	since2010 := int64(time.Since(time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)).Hours() / 24)
 	for unit, want := range map[string]struct{ least, most, partitions int64 }{
@@ -75,7 +79,7 @@ func TestPartitions_OneSenderCannotFillATable(t *testing.T) {
 }
 
 // A2: rows of more partitions than TIDEMARK_STAGE_ABOVE_PARTITIONS take nothing of the table's daily quota of loads.
-func TestPartitions_ManyGoByAStageTable(t *testing.T) {
+func TestA2_ManyPartitionsGoByAStageTable(t *testing.T) {
 	w := newWorld(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka.Addrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
@@ -104,6 +108,29 @@ func TestPartitions_ManyGoByAStageTable(t *testing.T) {
 	r.HandOver()
 	require.EqualValues(t, 605, w.count("TRUE"))
 	require.LessOrEqual(t, loads(), direct+1, "a small rest may be loaded")
+}
+
+// A2: a load that fails counts in the day's quotas as well, for every replica.
+func TestA2_FailedLoadsCount(t *testing.T) {
+	w := newWorld(t)
+	w.faults.OnJob(bigquery.JobRule{Kind: "load", Count: 2, Fault: bigquery.JobFault{Reason: "backendError"}})
+	r := w.start(nil)
+	w.produce(300)
+	w.waitExported()
+	r.HandOver()
+	it := w.Storage.Bucket(stack.Bucket).Objects(t.Context(), &storage.Query{Prefix: "tidemark/attempts/"})
+	failed := 0
+	for {
+		o, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			break
+		}
+		require.NoError(t, err)
+		require.Regexp(t, `^1/\d+$`, o.Metadata["cost"])
+		failed++
+	}
+	require.Equal(t, 2, failed)
+	w.requireExact()
 }
 
 // partitionsOf asks BigQuery how many partitions a table has.

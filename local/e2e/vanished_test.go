@@ -13,7 +13,7 @@ import (
 // A5, B8: the table of events is deleted under a running replica. It is not made again without a word: nothing is committed over
 // the gap, complete_through stands still, and the log says what to do. The other stream goes on. Once a person has accepted an
 // empty table, everything that is not committed yet is in it.
-func TestVanished_ATableOfEventsStopsUntilAPersonAccepts(t *testing.T) {
+func TestA5_ATableOfEventsStopsUntilAPersonAccepts(t *testing.T) {
 	for name, again := range map[string]bool{"deleted": false, "made again": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, withPersons)

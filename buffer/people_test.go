@@ -73,7 +73,9 @@ func TestBatch_KeepsTheLatestVersionOfEveryKey(t *testing.T) {
 	require.Equal(t, "persons", persons.Target.Model)
 	person := uuidText(numbered(1))
 	require.Equal(t, map[string][]int64{"2/person/" + person: {7}, "3/person/" + person: {0}, "2/mapping/a": {1}, "2/mapping/ä": {0}}, f.rowsByKey(t, persons))
-	require.Equal(t, &batch.Keys{FirstTeam: 2, LastTeam: 3, FirstPerson: person, LastPerson: person, FirstDistinctID: "a", LastDistinctID: "ä"}, persons.Keys)
+	require.Equal(t, &batch.Keys{FirstTeam: 2, LastTeam: 3, FirstPerson: person, LastPerson: person, FirstDistinctID: "a", LastDistinctID: "ä",
+		Persons:     []batch.KeyRange{{FirstTeam: 2, LastTeam: 2, First: person, Last: person}, {FirstTeam: 3, LastTeam: 3, First: person, Last: person}},
+		DistinctIDs: []batch.KeyRange{{FirstTeam: 2, LastTeam: 2, First: "a", Last: "a"}, {FirstTeam: 2, LastTeam: 2, First: "ä", Last: "ä"}}}, persons.Keys)
 	b.Discard()
 	f.requireEmpty(t)
 }

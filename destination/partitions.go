@@ -35,6 +35,9 @@ var units = map[string]batch.PartitionUnit{"day": batch.Day, "month": batch.Mont
 const longestHours = 350
 
 func (c Config) validatePartitions() error {
+	if !c.Exports(EventsModel) {
+		return nil
+	}
 	var errs []error
 	hours := units[c.EventsPartitions] == batch.Hour
 	if units[c.EventsPartitions] == "" && c.EventsPartitions != noPartitions {

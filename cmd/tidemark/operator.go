@@ -135,7 +135,7 @@ may be repeated.`,
 			if err != nil {
 				return operate.Batch{}, err
 			}
-			if err := confirm(c, id.String(), "the batch's ID to void it", *yes); err != nil {
+			if err := confirm(c, id.String(), "the batch's ID", "void it", *yes); err != nil {
 				return operate.Batch{}, err
 			}
 			if err := v.Confirm(ctx); err != nil {
@@ -148,11 +148,11 @@ may be repeated.`,
 }
 
 // confirm wants a word typed.
-func confirm(c *cobra.Command, word, what string, yes bool) error {
+func confirm(c *cobra.Command, word, what, purpose string, yes bool) error {
 	if yes {
 		return nil
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "Type %s: ", what)
+	fmt.Fprintf(c.ErrOrStderr(), "Type %s to %s: ", what, purpose)
 	line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
 	if typed := strings.TrimSpace(line); typed != word {
 		return fmt.Errorf("%w: found %q; want %s typed, or --yes (%w)", operate.ErrRefused, typed, what, errors.Join(err, errNotConfirmed))

@@ -49,7 +49,7 @@ Replicas may be running. It may be repeated.`,
 			if err != nil {
 				return err
 			}
-			if err := confirm(c, a.Name, "the table's full name to go on with it", *yes); err != nil {
+			if err := confirm(c, a.Name, "the table's full name", "go on with it", *yes); err != nil {
 				return err
 			}
 			if err := a.Confirm(ctx); err != nil {

@@ -95,6 +95,7 @@ var reals = []real{
 	{0, "invalid", "Error while reading data, error message: Invalid datetime value -62135596800000000 for field 'dt_col' of type 'INT64' (logical type 'TIMESTAMP_MICROS'): generic::out_of_range: Cannot return an invalid datetime value", "googleapis/python-bigquery#61", permanent, "1 to 9999"},
 	{0, "invalid", "CLUSTER BY STRING column word with collation und:ci isn't supported", "reference/standard-sql/collation-concepts", permanent, "default_collate"},
 	{0, "invalidQuery", "Unrecognized name: consumer_group at [1:17]", "GoogleSQL's own text", permanent, "older tidemark"},
+	{0, "invalidQuery", "Unrecognized name: table_created_at at [3:3]", "GoogleSQL's own text", permanent, "older tidemark"},
 	{0, "invalidQuery", "Unrecognized name: uid at [3:5]", "GoogleSQL's own text", permanent, "gone or was renamed"},
 
 	// Permissions.

@@ -34,7 +34,9 @@ func (w *warehouse) Table(_ context.Context, _, _, name string) (Table, bool, er
 }
 
 func (w *warehouse) Dataset(context.Context, string, string) (Dataset, error) {
-	return w.dataset, w.err
+	ds := w.dataset
+	ds.Location = "EU"
+	return ds, w.err
 }
 
 func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
@@ -56,8 +58,6 @@ func (w *warehouse) EnsureTable(_ context.Context, s Spec) error {
 	}
 	return nil
 }
-
-func (w *warehouse) Location(context.Context, string, string) (string, error) { return "EU", w.err }
 
 func config(json bool, models ...string) Config {
 	return Config{Models: models, Dataset: "posthog", EventsTable: "events", PersonsTable: "persons", PersonDeletes: "mark",

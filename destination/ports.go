@@ -18,12 +18,12 @@ type Warehouse interface {
 	// EnsureTable creates the table unless one of that name exists, whatever that one looks like. It is safe to repeat
 	// and to call from several replicas. A missing dataset is an error; datasets are never created.
 	EnsureTable(ctx context.Context, spec Spec) error
-	// Location returns where a dataset is. A missing dataset is an error.
-	Location(ctx context.Context, project, dataset string) (string, error)
 }
 
 // Dataset is what BigQuery says of a dataset.
 type Dataset struct {
+	// Location is where it is, for example EU or us-central1. It never changes.
+	Location string
 	// Collation is that of new columns; empty is the binary one.
 	Collation string
 	// CaseInsensitive says that names of tables have no case.

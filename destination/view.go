@@ -25,11 +25,12 @@ func (d *Destination) resolveView(ctx context.Context, kind table) (ResolvedTabl
 	if err != nil {
 		return ResolvedTable{}, err
 	}
+	ds, err := d.readDataset(ctx)
+	if err != nil {
+		return ResolvedTable{}, err
+	}
 	if !there {
-		found = Table{Kind: viewKind, Fields: fieldsOf(kind.spec)}
-		if found.Location, err = d.warehouse.Location(ctx, d.project, d.cfg.Dataset); err != nil {
-			return ResolvedTable{}, err
-		}
+		found = Table{Kind: viewKind, Location: ds.Location, Fields: fieldsOf(kind.spec)}
 	}
 	target.Location = found.Location
 	if found.Kind != viewKind {
@@ -38,6 +39,7 @@ func (d *Destination) resolveView(ctx context.Context, kind table) (ResolvedTabl
 	}
 	found.Kind = "" // looked at
 	columns, faults := match(found, kind.known, kind.needed)
+	faults = append(faults, unfit(ds)...) // the side tables would have it
 	if len(faults) > 0 {
 		return ResolvedTable{}, &Error{Table: target.String(), Variable: kind.variable, Faults: faults}
 	}

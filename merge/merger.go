@@ -30,7 +30,7 @@ type Merger struct {
 
 // sides is what is known of a table's side tables, its fence among them, once they are there.
 type sides struct {
-	// created is when the table of persons was made; zero for a view.
+	// created is when the table of persons, or the view, was made.
 	created time.Time
 	// until then merges update the row of the status table as well.
 	alongside time.Time
@@ -133,7 +133,7 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 		return there, err
 	}
 	if t.View {
-		err = m.createView(ctx, t)
+		there.created, err = m.createView(ctx, t)
 	} else {
 		err = m.rebuild(ctx, t, created, made, there.withStatus(t))
 	}
@@ -146,21 +146,24 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 	return there, nil
 }
 
-func (m *Merger) createView(ctx context.Context, t batch.Target) error {
+// createView makes the view unless it is there, and returns when it was made.
+func (m *Merger) createView(ctx context.Context, t batch.Target) (created time.Time, err error) {
 	view, err := personsView(t)
 	if err != nil {
-		return err
+		return created, err
 	}
-	return m.warehouse.CreateView(ctx, t.Project, t.Dataset, view)
+	if err := m.warehouse.CreateView(ctx, t.Project, t.Dataset, view); err != nil {
+		return created, err
+	}
+	created, _, err = m.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
+	return created, err
 }
 
-// createdAt is when the table of persons was made: somebody may have made it again since the last merge.
+// createdAt is when the table of persons, or the view, was made: somebody may have deleted it, or made it again, since the last
+// merge.
 func (m *Merger) createdAt(ctx context.Context, t batch.Target) (time.Time, error) {
-	if t.View {
-		return time.Time{}, nil
-	}
 	created, found, err := m.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
-	if err == nil && !found {
+	if err == nil && !found && !t.View { // a view is made along with the rest
 		err = fmt.Errorf("table %s is not there; it is made, and filled, again when the next batch is opened", t)
 	}
 	return created, err

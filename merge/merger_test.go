@@ -94,6 +94,25 @@ func TestMerger_TablesDroppedAreMadeAgain(t *testing.T) {
 	}
 }
 
+// A view that somebody drops comes back with the next merge, although merges do not read it.
+func TestMerger_ADroppedViewIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		m := w.persons()
+		m.Tables[0].Target.View = true
+		delete(w.tables, "persons")
+		merger := w.merger(calm)
+		for range 2 {
+			_, err := merger.Apply(t.Context(), m, &m.Tables[0])
+			require.NoError(t, err)
+			require.Contains(t, w.tables, "persons")
+			delete(w.tables, "persons")
+			wait(time.Second)
+			m.ID[15]++
+		}
+	})
+}
+
 func TestMerger_OneScriptAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

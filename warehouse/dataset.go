@@ -29,7 +29,7 @@ func (c *Client) Dataset(ctx context.Context, project, dataset string) (destinat
 	if err != nil {
 		return destination.Dataset{}, err
 	}
-	return destination.Dataset{Collation: md.DefaultCollation, CaseInsensitive: md.IsCaseInsensitive,
+	return destination.Dataset{Location: md.Location, Collation: md.DefaultCollation, CaseInsensitive: md.IsCaseInsensitive,
 		TableLife: md.DefaultTableExpiration, PartitionLife: md.DefaultPartitionExpiration}, nil
 }
 

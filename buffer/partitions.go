@@ -10,13 +10,12 @@ import (
 	"tidemark/model"
 )
 
-// fullPartitions leaves room for the partitions that the records of one more poll add.
-const fullPartitions = batch.JobPartitions - 100
+// fullPartitions leaves room for the partitions that the records of one more poll may add, each its own: a backfill in no order.
+const fullPartitions = batch.JobPartitions / 4
 
 const (
-	// ReasonPartitions is the reason of an event that would give its batch rows of more partitions than one job may write to. It
-	// takes records of a hundred new partitions in one poll after thousands before: timestamps that mean nothing. The batch
-	// is sealed as soon as it is near the limit, so that a backfill does not get there.
+	// ReasonPartitions is the reason of an event that would give its batch rows of more partitions than one job may write to. The
+	// consumer seals a batch that is full before the next poll, so that it does not get there.
 	ReasonPartitions model.Reason = "too_many_partitions"
 	// ReasonImplausible is the reason of an event whose time the table's partitions have no room for: a table that takes any
 	// time could be filled up by one sender, for all.

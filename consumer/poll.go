@@ -13,7 +13,7 @@ import (
 
 const (
 	// pollRecords bounds what one poll returns, and with it how long a rebalance waits for the records of a poll.
-	pollRecords = 10_000
+	pollRecords = batch.JobPartitions * 3 / 4
 	// pollWait is how long a poll waits for records: the accuracy of a seal.
 	pollWait = 250 * time.Millisecond
 )

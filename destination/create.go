@@ -10,11 +10,15 @@ import (
 	"tidemark/model"
 )
 
-// Create makes a table by its full name, unless it is there, whatever was there before. It is safe to repeat.
-func (d *Destination) Create(ctx context.Context, name string) error {
+// Create makes a table by its full name, unless it is there, whatever was there before, with the columns that are to be filled: nil
+// stands for those that were filled of the one before. It is safe to repeat.
+func (d *Destination) Create(ctx context.Context, name string, filled []batch.Column) error {
 	for _, kind := range []table{d.events(), d.persons()} {
 		if kind.name() != name {
 			continue
+		}
+		if kind.model == PersonsModel && d.cfg.PersonsAs == asView {
+			return &Error{Table: name, Variable: kind.variable, Faults: []string{"it is not there, a batch on its way is for a TABLE of that name, and TIDEMARK_PERSONS_AS is view; want TIDEMARK_PERSONS_AS=table until no batch is on its way (`tidemark batches`)"}}
 		}
 		ds, err := d.readDataset(ctx)
 		if err != nil {
@@ -23,12 +27,10 @@ func (d *Destination) Create(ctx context.Context, name string) error {
 		if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
 			return &Error{Table: name, Variable: kind.variable, Faults: faults}
 		}
-		if d.memory == nil {
-			return d.warehouse.EnsureTable(ctx, kind.spec)
-		}
-		filled, err := d.memory.Columns(ctx, name)
-		if err != nil {
-			return err
+		if filled == nil && d.memory != nil {
+			if filled, err = d.memory.Columns(ctx, name); err != nil {
+				return err
+			}
 		}
 		return d.warehouse.EnsureTable(ctx, kind.withColumns(filled))
 	}

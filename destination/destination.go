@@ -73,8 +73,8 @@ func (d *Destination) Wants(team int64) bool { return d.cfg.Wants(team) }
 // Resolve reads the tables of all models, creates those that are missing, and matches their columns. It is
 // safe to repeat; the caller decides how often (a batch is opened with the newest answer).
 //
-// An [*Error] says that a table as it is can never take rows, until somebody changes it; a [*Lost] that a table of events that
-// was filled is gone. Any other error is the warehouse's or the memory's.
+// An [*Error] says that a table as it is can never take rows, until somebody changes it. Any other error is the warehouse's or
+// the memory's.
 func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 	var res Resolved
 	var errs []error
@@ -100,7 +100,7 @@ func (d *Destination) Resolve(ctx context.Context) (Resolved, error) {
 func (d *Destination) Names() (list []batch.Target) {
 	for _, kind := range []table{d.events(), d.persons()} {
 		if d.cfg.Exports(kind.model) {
-			list = append(list, batch.Target{Model: kind.model, Project: d.project, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable})
+			list = append(list, batch.Target{View: kind.model == PersonsModel && d.cfg.PersonsAs == asView, Model: kind.model, Project: d.project, Dataset: d.cfg.Dataset, Table: kind.spec.Table, StatusTable: d.cfg.StatusTable})
 		}
 	}
 	return list
@@ -121,6 +121,10 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 		return ResolvedTable{}, err
 	}
 	found, err := d.read(ctx, kind)
+	var lost *Lost
+	if errors.As(err, &lost) {
+		found, err = d.recall(ctx, kind, ds)
+	}
 	if err != nil {
 		return ResolvedTable{}, err
 	}
@@ -139,8 +143,10 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 		res.Columns = append(res.Columns, c.Selected)
 		res.Target.Columns = append(res.Target.Columns, batch.Column{Name: c.Name, Type: c.found})
 	}
-	if err := d.remember(ctx, kind, found, res.Target.Columns); err != nil && !errors.As(err, &res.lost) {
-		return ResolvedTable{}, err
+	if res.lost = lost; lost == nil {
+		if err := d.remember(ctx, kind, found, res.Target.Columns); err != nil && !errors.As(err, &res.lost) {
+			return ResolvedTable{}, err
+		}
 	}
 	res.From, res.StageAbove, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, append(warnings(res.Target.String(), kind.model, found), d.emptied(res.Target.String(), found)...)
 	if kind.model == PersonsModel {
@@ -170,6 +176,9 @@ func (d *Destination) readDataset(ctx context.Context) (Dataset, error) {
 		if err != nil {
 			return ds, err
 		}
+		if len(unfit(ds)) > 0 { // somebody may mend it
+			return ds, nil
+		}
 		d.dataset = &ds
 	}
 	return *d.dataset, nil
@@ -185,6 +194,14 @@ func (d *Destination) emptied(name string, found Table) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("table %s had %d rows and has none: it was truncated, or all its partitions have expired. Events are not exported again; a table of persons is derived again once it is dropped", name, before)}
+}
+
+// recall describes a table that is gone as it was when it was filled last: its stream is collected meanwhile, and others are not
+// held up.
+func (d *Destination) recall(ctx context.Context, kind table, ds Dataset) (Table, error) {
+	columns, err := d.memory.Columns(ctx, kind.name())
+	found := Table{Kind: "TABLE", Location: ds.Location, Partitions: kind.spec.Partitions, Fields: fieldsOf(kind.withColumns(columns))}
+	return found, err
 }
 
 // remember finds out whether a table is the one that was filled. One of persons that is not can be derived again.
@@ -206,7 +223,7 @@ func (d *Destination) read(ctx context.Context, kind table) (Table, error) {
 	if err := d.remember(ctx, kind, found, nil); err != nil {
 		return found, err
 	}
-	if err := d.Create(ctx, kind.name()); err != nil {
+	if err := d.Create(ctx, kind.name(), nil); err != nil {
 		return Table{}, err
 	}
 	found, there, err = d.warehouse.Table(ctx, spec.Project, spec.Dataset, spec.Table)

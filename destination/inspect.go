@@ -16,8 +16,8 @@ func unmergeable(name string, t Table, ds Dataset) (faults []string) {
 	if t.FilterRequired {
 		faults = append(faults, fmt.Sprintf("it has require_partition_filter, and rows are merged without such a filter; want ALTER TABLE `%s` SET OPTIONS (require_partition_filter = FALSE)", name))
 	}
-	if t.Partitions != nil && t.Partitions.Unit == batch.Hour {
-		faults = append(faults, fmt.Sprintf("it is partitioned by HOUR, and a merge may change at most %d partitions; want a table that is partitioned by MONTH or not at all", batch.JobPartitions))
+	if p := t.Partitions; p != nil && (p.Unit == batch.Hour || p.Unit == batch.Day) && p.Column != "" {
+		faults = append(faults, fmt.Sprintf("it is partitioned by %s of %s, and one merge may change at most %d partitions; want a table that is partitioned by MONTH or not at all", p.Unit, p.Column, batch.JobPartitions))
 	}
 	for _, f := range t.Fields {
 		if f.Collation != "" {

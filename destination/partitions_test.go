@@ -53,7 +53,8 @@ func TestA6_WhatCannotBeMergedIsRefused(t *testing.T) {
 		"collation":        {Table{Fields: collated}, Dataset{}, "column distinct_id has the collation und:ci"},
 		"dataset":          {Table{Fields: fields}, Dataset{Collation: "und:ci"}, "SET DEFAULT COLLATE ''"},
 		"case-insensitive": {Table{Fields: fields}, Dataset{CaseInsensitive: true}, "is_case_insensitive = FALSE"},
-		"days":             {Table{Fields: fields, Partitions: &batch.Partitioning{Unit: batch.Day, Column: "created_at"}}, Dataset{}, ""},
+		"days":             {Table{Fields: fields, Partitions: &batch.Partitioning{Unit: batch.Day, Column: "created_at"}}, Dataset{}, "partitioned by DAY of created_at"},
+		"months":           {Table{Fields: fields, Partitions: &batch.Partitioning{Unit: batch.Month, Column: "created_at"}}, Dataset{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.table.Kind = "TABLE"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tidemark/batch"
@@ -14,12 +15,14 @@ type Memory interface {
 	// Known says whether the table that was made at an instant is one that is filled. The first of a name that is seen is,
 	// from then on.
 	Known(ctx context.Context, table string, created time.Time, columns []batch.Column) (bool, error)
-	// Accept marks a table as one that is filled. It is safe to repeat.
-	Accept(ctx context.Context, table string, created time.Time) error
+	// Creations are the instants at which tables of the name were made that were filled, in ascending order.
+	Creations(ctx context.Context, table string) ([]time.Time, error)
+	// Accept marks a table as one that is filled, in these columns; those of the one before if they are nil. It is safe to repeat.
+	Accept(ctx context.Context, table string, created time.Time, columns []batch.Column) error
 }
 
 // ErrUnderivable means that the table of persons and a side table of it were made again: what they held is nowhere else.
-var ErrUnderivable = errors.New("the table of persons and a side table of it were both made again, so that neither can be derived from the other")
+var ErrUnderivable = errors.New("a side table was made again, and there is no table of persons from which it can be filled, for that is a view or was made again, too, so that neither can be derived from the other")
 
 // SideTables are the full names of t's side tables.
 func SideTables(t batch.Target) []string {
@@ -36,7 +39,7 @@ func fullName(t batch.Target, side Side) string {
 
 // state says which of t's tables are the ones that were filled: the table itself, and both of its side tables.
 func state(ctx context.Context, memory Memory, t batch.Target, created time.Time, made []time.Time) (table, sides bool, err error) {
-	if table, err = memory.Known(ctx, t.String(), created, t.Columns); err != nil {
+	if table, err = tableKnown(ctx, memory, t, created, made); err != nil {
 		return false, false, err
 	}
 	sides = true
@@ -48,6 +51,22 @@ func state(ctx context.Context, memory Memory, t batch.Target, created time.Time
 		sides = sides && known
 	}
 	return table, sides, nil
+}
+
+// tableKnown says whether the table itself is the one that was filled. A view holds nothing. A table that is seen for the first time
+// and is younger than its side tables came after a view, or after a table that nobody remembers.
+func tableKnown(ctx context.Context, memory Memory, t batch.Target, created time.Time, made []time.Time) (bool, error) {
+	if t.View {
+		return false, nil
+	}
+	before, err := memory.Creations(ctx, t.String())
+	if err != nil {
+		return false, err
+	}
+	if len(before) == 0 && slices.ContainsFunc(made, created.After) {
+		return false, nil
+	}
+	return memory.Known(ctx, t.String(), created, t.Columns)
 }
 
 // Derivable says whether the table, or its side tables, can be made of the others, given when they were made. Its error wraps
@@ -68,7 +87,7 @@ func (m *Merger) rebuild(ctx context.Context, t batch.Target, created time.Time,
 	}
 	table, sides, err := state(ctx, m.memory, t, created, made)
 	switch {
-	case err != nil, table && sides:
+	case err != nil, table && sides, t.View && sides:
 		return err
 	case table:
 		m.log.Warn("side tables were made again, and filled from the table", "table", t.String())
@@ -84,9 +103,9 @@ func (m *Merger) rebuild(ctx context.Context, t batch.Target, created time.Time,
 }
 
 func (m *Merger) accept(ctx context.Context, t batch.Target, created time.Time, made []time.Time) error {
-	errs := []error{m.memory.Accept(ctx, t.String(), created)}
+	errs := []error{m.memory.Accept(ctx, t.String(), created, t.Columns)}
 	for i, name := range SideTables(t) {
-		errs = append(errs, m.memory.Accept(ctx, name, made[i]))
+		errs = append(errs, m.memory.Accept(ctx, name, made[i], nil))
 	}
 	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ type Merger struct {
 
 // sides is what is known of a table's side tables, its fence among them, once they are there.
 type sides struct {
-	// created is when the table of persons, or the view, was made.
+	// created is when the table of persons, or the view, was made; columns are those that it was merged in.
 	created time.Time
+	columns []batch.Column
 	// until then merges update the row of the status table as well.
 	alongside time.Time
 }
@@ -114,10 +116,10 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 	if err != nil {
 		return there, err
 	}
-	if there, ok := m.known(t); ok && there.created.Equal(created) {
+	if there, ok := m.known(t); ok && there.created.Equal(created) && slices.Equal(there.columns, t.Columns) {
 		return there, nil
 	}
-	there.created = created
+	there.created, there.columns = created, t.Columns
 	if there.alongside, err = m.ensureFence(ctx, t); err != nil {
 		return there, err
 	}
@@ -129,16 +131,16 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 		}
 		made = append(made, created)
 	}
-	if err := m.seed(ctx, t, made, there.withStatus(t)); err != nil {
+	if err := m.seed(ctx, t, created, made, there.withStatus(t)); err != nil {
+		return there, err
+	}
+	if err := m.rebuild(ctx, t, created, made, there.withStatus(t)); err != nil {
 		return there, err
 	}
 	if t.View {
-		there.created, err = m.createView(ctx, t)
-	} else {
-		err = m.rebuild(ctx, t, created, made, there.withStatus(t))
-	}
-	if err != nil {
-		return there, err
+		if there.created, err = m.createView(ctx, t); err != nil {
+			return there, err
+		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

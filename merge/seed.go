@@ -12,15 +12,19 @@ import (
 // dropped: otherwise a person's next change would reach only distinct ids that have come through tidemark, and a distinct
 // id that moves to a person whom only the table knows would have no row.
 //
-// The job is named after the instants at which the side tables were made, so it runs once for each pair of them. It
-// merges by version and conflicts with merges, so another run, or one beside them, would do no harm.
-func (m *Merger) seed(ctx context.Context, t batch.Target, made []time.Time, withStatus bool) error {
+// The job is named after the instants at which the side tables and the table were made, so it runs once for each set of them:
+// again for a table that was restored. It merges by version and conflicts with merges, so another run, or one beside them,
+// would do no harm.
+func (m *Merger) seed(ctx context.Context, t batch.Target, created time.Time, made []time.Time, withStatus bool) error {
 	sql, err := seedSQL(t, withStatus)
 	if err != nil {
 		return err
 	}
 	kind := kindSeed
-	for _, created := range made {
+	for _, side := range made {
+		kind += fmt.Sprintf("_%d", side.UnixMilli())
+	}
+	if !t.View {
 		kind += fmt.Sprintf("_%d", created.UnixMilli())
 	}
 	job := batch.QueryJob{JobRef: batch.TableJob(t, kind), SQL: sql, Labels: map[string]string{"model": t.Model}}

@@ -172,7 +172,7 @@ func (a applier) check(ctx context.Context, t batch.Target) error {
 	if !t.View {
 		_, there, err := a.creations.house.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
 		if err == nil && !there {
-			err = a.dest.Create(ctx, t.String())
+			err = a.dest.Create(ctx, t.String(), t.Columns)
 		}
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -155,10 +154,11 @@ func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time)
 	p.published[name] = through
 	if t.Partitions != nil {
 		n, err := p.count(ctx, t.Project, t.Dataset, t.Table)
-		if err != nil {
-			return fmt.Errorf("count the partitions of %s: %w", t, err)
+		if err != nil { // the next publication asks again
+			p.log.Warn("partitions of a table not counted", "table", name, "err", err, "hint", batch.HintOf(err))
+		} else {
+			p.metrics.partitions.WithLabelValues(name).Set(float64(n))
 		}
-		p.metrics.partitions.WithLabelValues(name).Set(float64(n))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

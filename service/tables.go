@@ -50,13 +50,13 @@ func (s tables) Tables(ctx context.Context) (list []operate.TableView, err error
 // problem says why nothing is written to a table.
 func (s tables) problem(ctx context.Context, t batch.Target, created time.Time, there bool) error {
 	if t.Model == destination.EventsModel {
-		return destination.Check(ctx, s, t.String(), created, there, nil)
+		return destination.Check(ctx, lookups{s.creations}, t.String(), created, there, nil)
 	}
 	sides, _, err := s.sides(ctx, t)
 	if err != nil || len(sides) == 0 || !there {
 		return err
 	}
-	return merge.Derivable(ctx, s, t, created, sides)
+	return merge.Derivable(ctx, lookups{s.creations}, t, created, sides)
 }
 
 // sides are the side tables of persons that are there, with when they were made.
@@ -71,7 +71,8 @@ func (s tables) sides(ctx context.Context, t batch.Target) (made []time.Time, na
 	return made, names, nil
 }
 
-// Accept implements operate.Tables. The side tables of persons are accepted with their table.
+// Accept implements operate.Tables. Of persons the side tables are accepted as they are: what each knows and the other does not is
+// merged by version, the rows of the table into them, and then the table is derived.
 func (s tables) Accept(ctx context.Context, name string, created time.Time) error {
 	for _, t := range s.dest.Names() {
 		if t.String() != name || t.Model != destination.PersonsModel {
@@ -82,17 +83,18 @@ func (s tables) Accept(ctx context.Context, name string, created time.Time) erro
 			return err
 		}
 		for i := range names {
-			if err := s.creations.Accept(ctx, names[i], made[i]); err != nil {
+			if err := s.creations.Accept(ctx, names[i], made[i], nil); err != nil {
 				return err
 			}
 		}
+		return nil
 	}
-	return s.creations.Accept(ctx, name, created)
+	return s.creations.Accept(ctx, name, created, nil)
 }
 
 // Create implements operate.Tables.
 func (s tables) Create(ctx context.Context, name string) error {
-	if err := s.dest.Create(ctx, name); err != nil {
+	if err := s.dest.Create(ctx, name, nil); err != nil {
 		return fmt.Errorf("create table %s: %w", name, err)
 	}
 	return nil

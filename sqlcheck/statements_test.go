@@ -1,6 +1,7 @@
 package sqlcheck
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,7 +21,7 @@ import (
 
 // allParams are the parameters that statements in the golden files may use.
 func allParams() []batch.Param {
-	params := []batch.Param{{Name: "through", Value: time.Time{}}, {Name: "ingested_at", Value: time.Time{}}}
+	params := []batch.Param{{Name: "through", Value: time.Time{}}, {Name: "created", Value: time.Time{}}, {Name: "ingested_at", Value: time.Time{}}}
 	names := []string{"batch", "table_name", "consumer_group", "model"}
 	numbers := []string{"rows"}
 	for i := range 3 { // ranges
@@ -41,7 +42,7 @@ func allParams() []batch.Param {
 // schemaOf has the tables that a golden file is about. Which type persons' properties have is said here, not guessed
 // from the statement: one that forgets to parse them, or parses what is not to be JSON, is refused.
 func schemaOf(t *testing.T, file string) schema {
-	json := []string{"merge_created_columns_json.sql", "merge_all_columns_remove.sql", "seed_all_columns_json_remove.sql", "view_all_columns_json_remove.sql"}
+	json := []string{"merge_created_columns_json.sql", "merge_all_columns_remove.sql", "seed_all_columns_json_remove.sql", "derive_all_columns_json_remove.sql", "view_all_columns_json_remove.sql"}
 	switch name := filepath.Base(file); {
 	case strings.HasPrefix(name, "insert_"):
 		return eventsSchema(t)
@@ -69,13 +70,24 @@ func TestStatements_AreGoogleSQL(t *testing.T) {
 	}
 }
 
+// replaced is a memory of side tables, and of a table that was made again since.
+type replaced struct{ table string }
+
+func (r replaced) Known(_ context.Context, table string, _ time.Time, _ []batch.Column) (bool, error) {
+	return table != r.table, nil
+}
+func (r replaced) Creations(_ context.Context, table string) ([]time.Time, error) {
+	return []time.Time{{}}, nil
+}
+func (replaced) Accept(context.Context, string, time.Time, []batch.Column) error { return nil }
+
 // record has package merge apply a batch, and publish, on a warehouse that keeps what it was asked for.
 func record(t *testing.T, tgt batch.Target, keys *batch.Keys) *recorder {
 	r, log, m := newRecorder(tgt), slog.New(slog.DiscardHandler), manifest(tgt, keys)
 	status := merge.NewStatusTable(r, "g")
 	var applier batch.Applier = merge.NewInserter("bucket", r, log)
 	if keys != nil {
-		applier = merge.NewMerger("bucket", r, nil, log)
+		applier = merge.NewMerger("bucket", r, replaced{tgt.String()}, log)
 	}
 	_, err := applier.Apply(t.Context(), m, &m.Tables[0])
 	require.NoError(t, err)
@@ -91,10 +103,7 @@ func TestSentStatements_AreGoogleSQLWithTheirParameters(t *testing.T) {
 		r := record(t, tgt, keys)
 		want := 4 // the INSERT or MERGE, the status table's row, and two UPDATEs of it
 		if keys != nil {
-			want += 2 // the fence's row, and the side tables are seeded
-		}
-		if tgt.View {
-			want++ // its query
+			want += 3 // the fence's row, the side tables are seeded, and the table is derived, or the query of the view
 		}
 		require.Len(t, r.sent, want)
 		for _, job := range r.sent {

@@ -157,7 +157,7 @@ var data = []cause{
 		hint: "a value is outside of what its type can hold, in BigQuery times of the years 1 to 9999: please report it, tidemark is to reject such records; the batch that has it can only be given up (tidemark batches void)"},
 	{texts: []string{"with collation"},
 		hint: "a collation is set, which clustering does not take and which makes keys that differ in case one: use a dataset and columns without (ALTER SCHEMA … SET OPTIONS (default_collate = ''), for tables made later)"},
-	{texts: []string{"Unrecognized name: consumer_group", "Unrecognized name: table_created_at"}, reasons: []string{"invalidQuery"}, // columns of the status table that it has not always had
+	{texts: []string{"Unrecognized name: consumer_group", "Unrecognized name: table_created_at", "Column table_created_at"}, reasons: []string{"invalidQuery"}, // columns of the status table that it has not always had
 		hint: "the status table was made by an older tidemark: drop it, and it is made again"},
 	{texts: []string{"Schema does not match", "changed type", "Cannot add fields", "changed mode", "target cpp_type", "Unsupported field type", "Required field"},
 		hint: "the rows do not fit the table: compare the column that the message names with the table's schema; this batch needs the table as it was, the next one uses it as it is"},
@@ -191,7 +191,7 @@ var missing = []cause{
 	{texts: []string{"URI gs://"}, reasons: []string{reasonNotFound},
 		hint: "a part of the batch is gone from the bucket: check its lifecycle rules, which must keep objects for longer than the longest outage; restore the object if it can be (soft delete)"},
 	{texts: []string{"Not found: Table"},
-		hint: "the table is gone: dropped, or expired (check the expirations of table and dataset); restore it if it can be (time travel), else the next batch that is opened has it made again"},
+		hint: "the table is gone: dropped, or expired (check the expirations of table and dataset); restore it if it can be (time travel); a table of persons is made, and derived, again by itself, and one of events waits for `tidemark tables accept`"},
 	{texts: []string{"was not found in location"}, hint: hintDataset},
 	{reasons: []string{reasonNotFound}, hint: "what the message names does not exist, or the service account may not see it"},
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -20,6 +22,7 @@ const (
 	opReadTable   = "read table"
 	opCreateTable = "create table"
 	opDropTable   = "drop table"
+	opUpdateTable = "add columns to table"
 	opReadDataset = "read dataset"
 )
 
@@ -115,7 +118,10 @@ func (c *Client) CreateSide(ctx context.Context, project, dataset string, side m
 	if len(side.ClusterBy) > 0 {
 		md.Clustering = &bigquery.Clustering{Fields: side.ClusterBy}
 	}
-	return c.create(ctx, project, dataset, side.Table, md)
+	if err := c.create(ctx, project, dataset, side.Table, md); err != nil {
+		return err
+	}
+	return c.addColumns(ctx, project, dataset, side.Table, schema)
 }
 
 // forEver is the expiration of partitions that are to stay, where the dataset's default would delete them.
@@ -140,9 +146,45 @@ func (c *Client) keep(ctx context.Context, project, dataset string, md *bigquery
 	return nil
 }
 
+// addColumns adds the columns that a table of an older version lacks.
+func (c *Client) addColumns(ctx context.Context, project, dataset, table string, want bigquery.Schema) error {
+	md, err := c.metadata(ctx, project, dataset, table)
+	if err != nil || md == nil {
+		return err
+	}
+	schema := md.Schema
+	for _, column := range want {
+		if !slices.ContainsFunc(schema, func(f *bigquery.FieldSchema) bool { return strings.EqualFold(f.Name, column.Name) }) {
+			schema = append(schema, column)
+		}
+	}
+	if len(schema) == len(md.Schema) {
+		return nil
+	}
+	t, err := c.table(ctx, project, dataset, table)
+	if err != nil {
+		return err
+	}
+	err = c.call(ctx, func(ctx context.Context) error {
+		_, err := t.Update(ctx, bigquery.TableMetadataToUpdate{Schema: schema}, md.ETag)
+		return err
+	})
+	if err != nil && !hasCode(err, http.StatusPreconditionFailed) { // another replica does the same
+		return classify(opUpdateTable, nameOf(t), err)
+	}
+	return nil
+}
+
 // CreateView implements [merge.Warehouse].
 func (c *Client) CreateView(ctx context.Context, project, dataset string, view merge.View) error {
-	return c.create(ctx, project, dataset, view.Table, &bigquery.TableMetadata{ViewQuery: view.SQL, Description: view.Description})
+	if err := c.create(ctx, project, dataset, view.Table, &bigquery.TableMetadata{ViewQuery: view.SQL, Description: view.Description}); err != nil {
+		return err
+	}
+	md, err := c.metadata(ctx, project, dataset, view.Table)
+	if err == nil && md != nil && md.Type != bigquery.ViewTable {
+		err = fmt.Errorf("%s.%s.%s is of the kind %s; want a VIEW, which TIDEMARK_PERSONS_AS=view makes where nothing has the name: drop or rename it", project, dataset, view.Table, md.Type)
+	}
+	return err
 }
 
 // create creates a table unless there is one of that name.

@@ -167,6 +167,9 @@ func (s *Server) tablesGet(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if record.Type == typeView { // whose tables may be gone
+		return record, nil
+	}
 	table := *record
 	rows, err := s.countRows(ctx, ref)
 	if err != nil {

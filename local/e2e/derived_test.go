@@ -75,3 +75,17 @@ func (w *world) personsTable() *gbq.Table {
 func logged(r *harness.Replica, text string) func() bool {
 	return func() bool { return strings.Contains(r.Log.String(), text) }
 }
+
+// A view that is deleted under a running replica is made again.
+func TestA5_AViewOfPersonsIsMadeAgain(t *testing.T) {
+	w := newWorld(t, withPersons)
+	r := w.start(map[string]string{"TIDEMARK_PERSONS_AS": "view", "TIDEMARK_PERSONS_TABLE": "pv"})
+	w.produce(500)
+	w.waitExported()
+	view := w.Client.Dataset(stack.Dataset).Table("pv")
+	require.NoError(t, view.Delete(t.Context()))
+	w.produce(300)
+	w.eventually("it is there", func() bool { _, err := view.Metadata(t.Context()); return err == nil })
+	w.waitExported()
+	r.HandOver()
+}

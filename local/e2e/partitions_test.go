@@ -78,6 +78,19 @@ func TestA1_OneSenderCannotFillATable(t *testing.T) {
 	}
 }
 
+// A backfill may bring each of its events for another day, in no order.
+func TestA1_ABackfillOfManyDaysInOnePollLosesNone(t *testing.T) {
+	w := newWorld(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka.Addrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer client.Close()
+	w.sendDays(client, 0, 6000)
+	r := w.start(map[string]string{"TIDEMARK_EVENTS_TABLE": "made"})
+	w.waitExported()
+	r.HandOver()
+	require.EqualValues(t, 6000, w.scalar("SELECT COUNT(*) FROM `"+stack.Project+"."+stack.Dataset+".made` WHERE team_id = 1"))
+}
+
 // A2: rows of more partitions than TIDEMARK_STAGE_ABOVE_PARTITIONS take nothing of the table's daily quota of loads.
 func TestA2_ManyPartitionsGoByAStageTable(t *testing.T) {
 	w := newWorld(t)

@@ -63,3 +63,29 @@ func TestA5_ATableOfEventsStopsUntilAPersonAccepts(t *testing.T) {
 		})
 	}
 }
+
+// A replica that starts while the table of events is gone exports persons, and collects events.
+func TestA5_AStartWhileEventsAreGoneHoldsUpNothingElse(t *testing.T) {
+	w := newWorld(t, withPersons)
+	r := w.start(nil)
+	w.produce(300)
+	w.waitExported()
+	r.HandOver()
+	require.NoError(t, w.Client.Dataset(stack.Dataset).Table(stack.Table).Delete(t.Context()))
+	w.produce(300)
+	r = w.start(nil)
+	w.eventually("persons go on", func() bool { return w.allCommittedOf(stack.PersonsTopic) && w.allCommittedOf(stack.DistinctIDsTopic) })
+	require.False(t, w.allCommittedOf(stack.Topic))
+	w.do("tables", "accept", stack.Table, "--create", "--yes")
+	w.waitExported()
+	r.HandOver()
+	w.requirePersons()
+}
+
+// "Nothing is changed."
+func TestA5_ListingTablesChangesNothing(t *testing.T) {
+	w := newWorld(t, withPersons)
+	before := w.objects("tidemark/creations/")
+	w.do("tables")
+	require.Equal(t, before, w.objects("tidemark/creations/"))
+}

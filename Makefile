@@ -2,7 +2,7 @@
 SHELL := bash
 TAGS := disable_grpc_modules
 BIN := bin/tidemark
-SCRIPTS ?= 40
+SCRIPTS ?= 25
 
 .DEFAULT_GOAL := help
 

@@ -29,7 +29,7 @@ func TestCoordinator_ASlowOneOnlyDelays(t *testing.T) {
 		})
 	}
 	seen := harness.NewReads()
-	patient := map[string]string{"TIDEMARK_SESSION_TIMEOUT": "20s"}
+	patient := map[string]string{"TIDEMARK_SESSION_TIMEOUT": "20s", "TIDEMARK_REBALANCE_TIMEOUT": "20s"}
 	a := w.start(patient, kgo.WithHooks(seen))
 	w.produce(1500)
 	w.waitExported()

@@ -144,7 +144,7 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 		res.Target.Columns = append(res.Target.Columns, batch.Column{Name: c.Name, Type: c.found})
 	}
 	if res.lost = lost; lost == nil {
-		if err := d.remember(ctx, kind, found, res.Target.Columns); err != nil && !errors.As(err, &res.lost) {
+		if err := d.remember(ctx, kind, found, true, res.Target.Columns); err != nil && !errors.As(err, &res.lost) {
 			return ResolvedTable{}, err
 		}
 	}
@@ -205,11 +205,11 @@ func (d *Destination) recall(ctx context.Context, kind table, ds Dataset) (Table
 }
 
 // remember finds out whether a table is the one that was filled. One of persons that is not can be derived again.
-func (d *Destination) remember(ctx context.Context, kind table, found Table, columns []batch.Column) error {
+func (d *Destination) remember(ctx context.Context, kind table, found Table, there bool, columns []batch.Column) error {
 	if kind.model == PersonsModel {
 		return nil
 	}
-	return Check(ctx, d.memory, kind.name(), found.Created, found.Kind != "" || columns != nil, columns)
+	return Check(ctx, d.memory, kind.name(), found.Created, there, columns)
 }
 
 // read returns a table, creating it first where it does not exist. Another replica may create it at the same moment, so
@@ -220,7 +220,7 @@ func (d *Destination) read(ctx context.Context, kind table) (Table, error) {
 	if err != nil || there {
 		return found, err
 	}
-	if err := d.remember(ctx, kind, found, nil); err != nil {
+	if err := d.remember(ctx, kind, found, false, nil); err != nil {
 		return found, err
 	}
 	if err := d.Create(ctx, kind.name(), nil); err != nil {

@@ -24,17 +24,11 @@ type Memory interface {
 // ErrUnderivable means that the table of persons and a side table of it were made again: what they held is nowhere else.
 var ErrUnderivable = errors.New("a side table was made again, and there is no table of persons from which it can be filled, for that is a view or was made again, too, so that neither can be derived from the other")
 
-// SideTables are the full names of t's side tables.
-func SideTables(t batch.Target) []string {
-	var names []string
-	for _, side := range []Side{personState(t), mappingState(t)} {
-		names = append(names, fullName(t, side))
-	}
-	return names
-}
-
-func fullName(t batch.Target, side Side) string {
-	return t.Project + "." + t.Dataset + "." + side.Table
+// SideTables are t's side tables, as far as their names go.
+func SideTables(t batch.Target) []batch.Target {
+	persons, mappings := t, t
+	persons.Table, mappings.Table = personState(t).Table, mappingState(t).Table
+	return []batch.Target{persons, mappings}
 }
 
 // state says which of t's tables are the ones that were filled: the table itself, and both of its side tables.
@@ -43,8 +37,8 @@ func state(ctx context.Context, memory Memory, t batch.Target, created time.Time
 		return false, false, err
 	}
 	sides = true
-	for i, name := range SideTables(t) {
-		known, err := memory.Known(ctx, name, made[i], nil)
+	for i, side := range SideTables(t) {
+		known, err := memory.Known(ctx, side.String(), made[i], nil)
 		if err != nil {
 			return false, false, err
 		}
@@ -104,8 +98,8 @@ func (m *Merger) rebuild(ctx context.Context, t batch.Target, created time.Time,
 
 func (m *Merger) accept(ctx context.Context, t batch.Target, created time.Time, made []time.Time) error {
 	errs := []error{m.memory.Accept(ctx, t.String(), created, t.Columns)}
-	for i, name := range SideTables(t) {
-		errs = append(errs, m.memory.Accept(ctx, name, made[i], nil))
+	for i, side := range SideTables(t) {
+		errs = append(errs, m.memory.Accept(ctx, side.String(), made[i], nil))
 	}
 	return errors.Join(errs...)
 }
@@ -117,10 +111,7 @@ func (m *Merger) derive(ctx context.Context, t batch.Target, created time.Time, 
 	if err != nil {
 		return err
 	}
-	job := batch.QueryJob{JobRef: batch.TableJob(t, fmt.Sprintf("%s_%d", kindDerive, created.UnixMilli())), SQL: sql, Labels: map[string]string{"model": t.Model}}
-	if withStatus {
-		job.Params = append(job.Params, batch.Param{Name: "table_name", Value: t.Table})
-	}
+	job := fencedJob(t, fmt.Sprintf("%s_%d", kindDerive, created.UnixMilli()), sql, withStatus)
 	if hasColumn(t, ingestedColumn) {
 		job.Params = append(job.Params, batch.Param{Name: "ingested_at", Value: created})
 	}

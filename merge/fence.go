@@ -42,8 +42,7 @@ func (m *Merger) ensureFence(ctx context.Context, t batch.Target) (until time.Ti
 	if err != nil {
 		return until, err
 	}
-	job := batch.QueryJob{JobRef: batch.TableJob(t, fmt.Sprintf("%s_%d", kindFence, created.UnixMilli())), SQL: sql, Labels: map[string]string{"model": t.Model}}
-	if _, err := m.warehouse.Query(ctx, job); err != nil {
+	if _, err := m.warehouse.Query(ctx, fencedJob(t, fmt.Sprintf("%s_%d", kindFence, created.UnixMilli()), sql, false)); err != nil {
 		return until, fmt.Errorf("make the row of %s%s: %w", t, fenceSuffix, err)
 	}
 	older, err := m.older(ctx, t, created)
@@ -51,6 +50,15 @@ func (m *Merger) ensureFence(ctx context.Context, t batch.Target) (until time.Ti
 		until = created.Add(alongside)
 	}
 	return until, err
+}
+
+// fencedJob is a job on a merged table that belongs to no batch; withStatus says that its script updates the row of the status table.
+func fencedJob(t batch.Target, kind, sql string, withStatus bool) batch.QueryJob {
+	job := batch.QueryJob{JobRef: batch.TableJob(t, kind), SQL: sql, Labels: map[string]string{"model": t.Model}}
+	if withStatus {
+		job.Params = []batch.Param{{Name: "table_name", Value: t.Table}}
+	}
+	return job
 }
 
 // older says whether a version before the fence table has merged into t, and may still do so: such a version made the side

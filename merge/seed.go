@@ -27,11 +27,7 @@ func (m *Merger) seed(ctx context.Context, t batch.Target, created time.Time, ma
 	if !t.View {
 		kind += fmt.Sprintf("_%d", created.UnixMilli())
 	}
-	job := batch.QueryJob{JobRef: batch.TableJob(t, kind), SQL: sql, Labels: map[string]string{"model": t.Model}}
-	if withStatus {
-		job.Params = []batch.Param{{Name: "table_name", Value: t.Table}}
-	}
-	if _, err := m.warehouse.Query(ctx, job); err != nil {
+	if _, err := m.warehouse.Query(ctx, fencedJob(t, kind, sql, withStatus)); err != nil {
 		return fmt.Errorf("seed the side tables of %s: %w", t, err)
 	}
 	return nil

@@ -152,7 +152,7 @@ func (a applier) way(t *batch.Table) batch.Applier {
 }
 
 func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
-	if err := a.check(ctx, t.Target); err != nil {
+	if err := a.present(ctx, t.Target); err != nil {
 		return 0, err
 	}
 	rows, err := a.way(t).Apply(ctx, m, t)
@@ -163,20 +163,27 @@ func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (
 	return rows, err
 }
 
-// check sees to it that a table has what it should have: one of events that is not the one that was filled is an error, and one
-// of persons is derived again.
-func (a applier) check(ctx context.Context, t batch.Target) error {
-	if t.Model == destination.EventsModel {
+// present sees to it that there is a table to apply rows to: one of events that is not the one that was filled is an error, and
+// one of persons is made.
+func (a applier) present(ctx context.Context, t batch.Target) error {
+	switch {
+	case t.Model == destination.EventsModel:
 		return a.creations.check(ctx, t)
+	case t.View: // made by the merger
+		return nil
 	}
-	if !t.View {
-		_, there, err := a.creations.house.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
-		if err == nil && !there {
-			err = a.dest.Create(ctx, t.String(), t.Columns)
-		}
-		if err != nil {
-			return err
-		}
+	_, there, err := a.creations.house.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
+	if err == nil && !there {
+		err = a.dest.Create(ctx, t.String(), t.Columns)
+	}
+	return err
+}
+
+// check sees to it that a table has what it should have, whether or not there is a batch for it: persons are derived again. Where
+// there is one, the merger does that by itself.
+func (a applier) check(ctx context.Context, t batch.Target) error {
+	if err := a.present(ctx, t); err != nil || t.Model == destination.EventsModel {
+		return err
 	}
 	return a.merged.Prepare(ctx, t)
 }

@@ -52,23 +52,23 @@ func (s tables) problem(ctx context.Context, t batch.Target, created time.Time, 
 	if t.Model == destination.EventsModel {
 		return destination.Check(ctx, lookups{s.creations}, t.String(), created, there, nil)
 	}
-	sides, _, err := s.sides(ctx, t)
-	if err != nil || len(sides) == 0 || !there {
+	made, err := s.sides(ctx, t)
+	if err != nil || made == nil || !there {
 		return err
 	}
-	return merge.Derivable(ctx, lookups{s.creations}, t, created, sides)
+	return merge.Derivable(ctx, lookups{s.creations}, t, created, made)
 }
 
-// sides are the side tables of persons that are there, with when they were made.
-func (s tables) sides(ctx context.Context, t batch.Target) (made []time.Time, names []string, err error) {
+// sides says when the side tables of persons were made, in the order of [merge.SideTables]; nil unless all are there.
+func (s tables) sides(ctx context.Context, t batch.Target) (made []time.Time, err error) {
 	for _, side := range merge.SideTables(t) {
-		created, there, err := s.house.CreatedAt(ctx, t.Project, t.Dataset, side[len(t.Project)+len(t.Dataset)+2:])
+		created, there, err := s.house.CreatedAt(ctx, side.Project, side.Dataset, side.Table)
 		if err != nil || !there {
-			return nil, nil, err
+			return nil, err
 		}
-		made, names = append(made, created), append(names, side)
+		made = append(made, created)
 	}
-	return made, names, nil
+	return made, nil
 }
 
 // Accept implements operate.Tables. Of persons the side tables are accepted as they are: what each knows and the other does not is
@@ -78,16 +78,11 @@ func (s tables) Accept(ctx context.Context, name string, created time.Time) erro
 		if t.String() != name || t.Model != destination.PersonsModel {
 			continue
 		}
-		made, names, err := s.sides(ctx, t)
-		if err != nil {
-			return err
+		made, err := s.sides(ctx, t)
+		for i := range made {
+			err = errors.Join(err, s.creations.Accept(ctx, merge.SideTables(t)[i].String(), made[i], nil))
 		}
-		for i := range names {
-			if err := s.creations.Accept(ctx, names[i], made[i], nil); err != nil {
-				return err
-			}
-		}
-		return nil
+		return err
 	}
 	return s.creations.Accept(ctx, name, created, nil)
 }

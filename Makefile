@@ -11,13 +11,18 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: check
-check: vet test alone ## what CI runs: vet, all tests under the race detector, the root module alone
+check: vet lint test alone ## what CI runs: vet, linters, all tests under the race detector, the root module alone
 	$(MAKE) fuzz FUZZTIME=4000x
 
 .PHONY: vet
 vet: ## go vet of both modules, and gofmt
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	go vet ./... ./local/...
+
+.PHONY: lint
+lint: ## golangci-lint of both modules, in the version that tools/go.mod pins
+	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./... ./local/...
 
 .PHONY: test
 test: ## all tests under the race detector, with SCRIPTS random scripts of faults and kills
@@ -124,10 +129,6 @@ bench-steps: ## benchmarks of decode, append and encode, ready for benchstat (BE
 bench-peers: ## compare tidemark with a plain consumer and kafka-connect-bigquery, also killed (20 minutes; the latter needs a JDK 17)
 	local/peers/connect.sh fetch || true
 	go run ./local/peers
-
-.PHONY: lint
-lint: ## golangci-lint, at the version pinned here
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
 
 .PHONY: image
 image: ## build the container image

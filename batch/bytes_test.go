@@ -8,7 +8,7 @@ import (
 
 func TestSize_ReadsUnitsAndWritesThemBack(t *testing.T) {
 	for text, want := range map[string]Size{
-		"0": 0, "17": 17, "17B": 17, "64MiB": 64 << 20, "1GiB": 1 << 30, "1GB": 1e9, " 2 KiB ": 2048, "3TB": 3e12, "1TiB": 1 << 40,
+		"0": 0, "17": 17, "17B": 17, "64MiB": 64 << 20, "1GiB": 1 << 30, "1GB": 1e9, "2 KiB": 2048, "3TB": 3e12, "1TiB": 1 << 40,
 	} {
 		var s, again Size
 		require.NoError(t, s.Decode(text), text)

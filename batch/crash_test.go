@@ -58,7 +58,7 @@ func TestCrash(t *testing.T) {
 func permanentSeeds(t *testing.T) (seeds []uint64) {
 	f, err := os.Open("testdata/crash-seeds.txt")
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { require.NoError(t, f.Close()) }()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		if text = strings.TrimSpace(text); text != "" {

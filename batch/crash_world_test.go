@@ -159,14 +159,7 @@ func (w *crashWorld) meddle(r *rand.Rand) {
 	w.touched[t] = true
 }
 
-// spend decides whether one of the faults that are left happens now.
-func (w *crashWorld) spend(r *rand.Rand) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.due(r)
-}
-
-// due is spend for callers that hold w.mu.
+// due decides whether one of the faults that are left happens now. w.mu is held.
 func (w *crashWorld) due(r *rand.Rand) bool {
 	if w.faults == 0 || r.Float64() > w.plan.Rate {
 		return false

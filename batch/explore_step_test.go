@@ -207,6 +207,7 @@ func (n *node) step(a action) (next node, c chances, violation error) {
 		next = *n
 		next.replica[a.r].cursor[a.p].pos++
 		return next, c, nil
+	case assign, takeOver, seal, prepare, finish, handOver: // the driver's, below
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

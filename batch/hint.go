@@ -52,7 +52,7 @@ func outermost[T any](err error, visit func(T)) {
 		visit(e)
 		return
 	}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the walk through what is wrapped is this function
 	case interface{ Unwrap() error }:
 		outermost(e.Unwrap(), visit)
 	case interface{ Unwrap() []error }:

@@ -36,6 +36,8 @@ func Pace(now time.Time, uses []Use, quota int, amount func(Cost) int) time.Dura
 	return spacing
 }
 
-// LoadsOf and PartitionsOf are amounts for [Pace].
-func LoadsOf(c Cost) int      { return c.Loads }
+// LoadsOf is an amount for [Pace]: load jobs.
+func LoadsOf(c Cost) int { return c.Loads }
+
+// PartitionsOf is an amount for [Pace]: changes of partitions.
 func PartitionsOf(c Cost) int { return c.Partitions }

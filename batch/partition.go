@@ -76,8 +76,9 @@ func (p *Partitioning) KeyOfTime(micros int64) int64 {
 		return int64(year)*12 + int64(month)
 	case Year:
 		return int64(time.UnixMicro(micros).UTC().Year())
+	default:
+		return DayOf(micros)
 	}
-	return DayOf(micros)
 }
 
 // KeyOfInt says in which partition an integer is.

@@ -11,6 +11,7 @@ import "fmt"
 // Before Prepared the batch never happened; from Prepared on it will be applied, by whoever holds its partitions.
 type State uint8
 
+// The states; the comment of [State] has their order.
 const (
 	Sealed    State = iota + 1 // offsets are fixed; the last rows may still be in memory
 	Stored                     // all parts and the manifest are in the bucket

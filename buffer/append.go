@@ -126,7 +126,7 @@ func (b *Batch) takeEvent(w *worker, r *kgo.Record) {
 		c.Duplicates++
 	case tooManyPartitions:
 		b.reject(c, r, ReasonPartitions, fmt.Sprintf("rows of the batch are in %d partitions of the table already, as many as one job may write to", batch.JobPartitions))
-	case dropped: // nobody asks for the counts of a discarded batch
+	case superseded, supersedes, supersedesNulled, dropped: // the first three are of persons; nobody asks for the counts of a discarded batch
 	}
 }
 

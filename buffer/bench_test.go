@@ -81,7 +81,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 			cancel()
-			<-ended
+			require.ErrorIs(b, <-ended, context.Canceled)
 		})
 	}
 }

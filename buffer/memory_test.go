@@ -194,7 +194,7 @@ func TestBuffer_WaitEndsWhenRunEnds(t *testing.T) {
 		synctest.Wait()
 		f.stop()
 		synctest.Wait()
-		<-waited // nil if the uploads that ended freed enough before
+		_ = <-waited // nil if the uploads that ended freed enough before
 		require.ErrorIs(t, f.Wait(t.Context()), ErrStopped)
 		_, err := b.Finish(t.Context())
 		require.Error(t, err)

@@ -62,6 +62,7 @@ func (m *Metrics) assigned(partitions map[batch.TopicPartition]*partition) {
 		case taken, consuming:
 			held++
 			lag += max(0, p.end-p.pos)
+		case stopped:
 		}
 	}
 	m.held.Set(float64(held))

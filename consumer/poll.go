@@ -97,7 +97,7 @@ func (s *Session) room(ctx, stop context.Context) error {
 			return context.Cause(ctx)
 		}
 		if stop.Err() != nil || err == nil && !full {
-			return nil
+			return nil //nolint:nilerr // waiting was cut short because the round is over
 		}
 		s.mu.Lock()
 		s.sealAllDue(time.Now())

@@ -67,8 +67,9 @@ func (p phase) String() string {
 		return "pending"
 	case stopped:
 		return "stopped"
+	default:
+		return "consuming"
 	}
-	return "consuming"
 }
 
 // View returns the newest published view and those of the streams' drivers. It never blocks.

@@ -26,7 +26,7 @@ type Watermark struct {
 func (s *Session) Watermarks(ctx context.Context) (map[string]Watermark, error) {
 	<-s.built
 	if s.ended.Err() != nil {
-		return nil, nil // another session follows
+		return nil, nil //nolint:nilerr // another session follows
 	}
 	marks := make(map[string]Watermark, len(s.streams))
 	for _, st := range s.streams {

@@ -192,11 +192,12 @@ func TestEncode_DictionariesOfAllWidths(t *testing.T) {
 		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 		text := b.Field(0).(*array.StringBuilder)
 		for i := range 60_000 {
-			if i%1000 < 3 { // a run of NULL
+			switch {
+			case i%1000 < 3: // a run of NULL
 				text.AppendNull()
-			} else if i%7000 < 3000 { // a run of one value
+			case i%7000 < 3000: // a run of one value
 				text.Append("same")
-			} else {
+			default:
 				text.Append(fmt.Sprintf("a rather long value %40d", i%distinct))
 			}
 		}

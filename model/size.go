@@ -100,6 +100,7 @@ func (t Type) size() int {
 		return 8
 	case Bool:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }

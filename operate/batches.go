@@ -115,8 +115,9 @@ func next(j batch.Judgement) string {
 		return "commits it: its rows are in BigQuery"
 	case batch.Void:
 		return "clears it: it was never decided, or was voided"
+	default:
+		return "waits for a person"
 	}
-	return "waits for a person"
 }
 
 // chain is what a partition's metadata names.

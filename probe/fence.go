@@ -96,7 +96,7 @@ func (r *run) merging(q question, key, writer string, slowBefore, slowAfter bool
 	out := query{name: key + " " + writer, tables: 2, refusal: fixtureConflict}
 	if q.ID == withParameters.ID {
 		keyText, name = "@key", "@name"
-		out.params = []*bq.QueryParameter{param("key", "STRING", key), param("name", "STRING", "fence")}
+		out.params = []*bq.QueryParameter{param("key", key), param("name", "fence")}
 	}
 	slow := "SELECT " + r.slow.expression()
 	statements := []string{"BEGIN TRANSACTION"}

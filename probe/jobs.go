@@ -23,10 +23,10 @@ type query struct {
 	reads   int64  // bytes that it may read, where that is known better than a dry run may know it
 }
 
-// param is a named query parameter of a GoogleSQL type.
-func param(name, kind, value string) *bq.QueryParameter {
+// param is a named query parameter, a STRING.
+func param(name, value string) *bq.QueryParameter {
 	return &bq.QueryParameter{
-		Name: name, ParameterType: &bq.QueryParameterType{Type: kind},
+		Name: name, ParameterType: &bq.QueryParameterType{Type: "STRING"},
 		ParameterValue: &bq.QueryParameterValue{Value: value, ForceSendFields: []string{"Value"}},
 	}
 }

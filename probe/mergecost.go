@@ -139,7 +139,7 @@ const (
 func (r *run) merges(rows, size int64) []query {
 	low, high := fmt.Sprint(firstKey), fmt.Sprint(firstKey+rows/mergeKeys-1)
 	top := fmt.Sprint(firstKey + rows)
-	params := []*bq.QueryParameter{param("low", "STRING", low), param("high", "STRING", high)}
+	params := []*bq.QueryParameter{param("low", low), param("high", high)}
 	var ranges []string
 	for i := range int64(mergeKeys) {
 		key := firstKey + i*(rows/mergeKeys)

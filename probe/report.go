@@ -33,8 +33,9 @@ func (q question) means(v Verdict) string {
 		return q.Confirmed
 	case Different:
 		return q.Different
+	default:
+		return q.Unknown
 	}
-	return q.Unknown
 }
 
 // Answer is what was found about one assumption.

@@ -75,7 +75,7 @@ func Run(ctx context.Context, cfg Config, connect Connector, say func(format str
 	if r.svc, err = connect(ctx, ""); err != nil {
 		return r.report, err
 	}
-	defer r.svc.Close() // nothing is lost if it fails
+	defer func() { _ = r.svc.Close() }() // nothing is lost if it fails
 	if err := r.prepare(ctx); err != nil {
 		return r.report, err
 	}

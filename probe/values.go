@@ -119,7 +119,7 @@ func (r *run) askJSON(ctx context.Context, q question, texts []jsonText) error {
 	for _, t := range texts {
 		job, err := r.query(ctx, query{
 			name: q.ID + " " + t.name, sql: "SELECT TO_JSON_STRING(PARSE_JSON(@text, wide_number_mode => 'round')) AS json",
-			params: []*bq.QueryParameter{param("text", "STRING", t.text)},
+			params: []*bq.QueryParameter{param("text", t.text)},
 		})
 		if err != nil {
 			return err

@@ -78,7 +78,7 @@ func validateAddr(addr string) error {
 // Port 0 is any free one.
 func checkFree(addr string) error {
 	if validateAddr(addr) != nil {
-		return nil // told already
+		return nil //nolint:nilerr // told already
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

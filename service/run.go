@@ -174,7 +174,7 @@ func (s *service) sessions(ctx context.Context) error {
 			return fmt.Errorf("start within %s (TIDEMARK_START_TIMEOUT): %w", s.cfg.Service.StartTimeout, batch.WithHint(refused))
 		case ctx.Err() != nil:
 			s.log.Warn("not everything was handed over; what was in memory is read again", "err", err)
-			return nil
+			return nil //nolint:nilerr // the process was asked to stop, and nothing is lost
 		case time.Since(started) > rejoinMax:
 			backoff.Reset()
 		}

@@ -27,6 +27,7 @@ func TestNew_EndpointNeedsNoCredentials(t *testing.T) {
 		}
 		res, err := b.RoundTrip(r)
 		if err == nil {
+			defer func() { _ = res.Body.Close() }()
 			w.WriteHeader(res.StatusCode)
 			_, err = io.Copy(w, res.Body)
 		}

@@ -85,6 +85,7 @@ func (c *Client) submit(ctx context.Context, j job, n int) (*attempt, error) {
 			return c.attach(ctx, j.JobRef, n)
 		case refused:
 			return nil, classify("submit "+j.kind+" job", id.JobID, err)
+		case unknown: // the same ID is submitted again, below
 		}
 		if resends == maxResends || ctx.Err() != nil {
 			return nil, classify("submit "+j.kind+" job", id.JobID, err)

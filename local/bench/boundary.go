@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -217,5 +216,5 @@ func report(opts options, points []point, perRecord float64) error {
 	if err := t.print(opts); err != nil {
 		return err
 	}
-	return writeFile(opts.boundary, func(w io.Writer) error { return p.write(w) })
+	return writeFile(opts.boundary, p.write)
 }

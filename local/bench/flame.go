@@ -32,7 +32,7 @@ func drawFlames(ctx context.Context, opts options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer f.Close() // read only
+	defer func() { _ = f.Close() }() // read only
 	root, err := readFlames(f)
 	if err != nil {
 		return fmt.Errorf("read CPU profile: %w", err)

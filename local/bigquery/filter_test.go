@@ -15,12 +15,12 @@ func (f *fixture) createRequired(name string, by *client.TimePartitioning) {
 }
 
 // requireMissingFilter checks that a statement is refused for want of a filter.
-func (f *fixture) requireMissingFilter(sql, table, columns string) {
+func (f *fixture) requireMissingFilter(sql, columns string) {
 	f.t.Helper()
 	_, err := f.run("", sql)
 	require.Error(f.t, err, sql)
 	requireReason(f.t, err, http.StatusBadRequest, "invalidQuery")
-	require.ErrorContains(f.t, err, "Cannot query over table 'my-project.analytics."+table+"' without a filter over column(s) "+columns+" that can be used for partition elimination", sql)
+	require.ErrorContains(f.t, err, "Cannot query over table 'my-project.analytics.events' without a filter over column(s) "+columns+" that can be used for partition elimination", sql)
 }
 
 // docs.cloud.google.com/bigquery/docs/querying-partitioned-tables#require_a_partition_filter_in_queries
@@ -57,7 +57,7 @@ func TestA3_RequiredFilterOfQueries(t *testing.T) {
 		"SELECT COUNT(*) FROM analytics.plain WHERE timestamp > TIMESTAMP '2026-01-01' AND uuid IN (SELECT uuid FROM analytics.events)",
 		"SELECT uuid FROM analytics.events UNION ALL SELECT uuid FROM analytics.plain WHERE timestamp > TIMESTAMP '2026-01-01'",
 	} {
-		f.requireMissingFilter(sql, "events", "'timestamp'")
+		f.requireMissingFilter(sql, "'timestamp'")
 	}
 }
 
@@ -92,7 +92,7 @@ func TestA3_RequiredFilterOfDML(t *testing.T) {
 		"MERGE analytics.plain p USING analytics.events e ON e.uuid = p.uuid WHEN MATCHED THEN DELETE",
 		"INSERT INTO analytics.plain SELECT * FROM analytics.events",
 	} {
-		f.requireMissingFilter(sql, "events", "'timestamp'")
+		f.requireMissingFilter(sql, "'timestamp'")
 	}
 	require.NoError(t, f.load("load", "events", f.upload(events(0, 1))).Err(), "loads need none")
 }
@@ -102,8 +102,8 @@ func TestA3_RequiredFilterOfIngestionTime(t *testing.T) {
 	f := start(t, nil)
 	f.createRequired("events", &client.TimePartitioning{})
 	const columns = "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
-	f.requireMissingFilter("SELECT uuid FROM analytics.events", "events", columns)
-	f.requireMissingFilter("DELETE FROM analytics.events WHERE uuid = 'x'", "events", columns)
+	f.requireMissingFilter("SELECT uuid FROM analytics.events", columns)
+	f.requireMissingFilter("DELETE FROM analytics.events WHERE uuid = 'x'", columns)
 	f.exec("SELECT uuid FROM analytics.events WHERE _PARTITIONDATE > DATE '2026-01-01'")
 	f.exec("DELETE FROM analytics.events WHERE _PARTITIONTIME > TIMESTAMP '2026-01-01'")
 

@@ -50,7 +50,7 @@ func TestJob_IDIsTakenForGood(t *testing.T) {
 	uri := f.upload(events(0, 10))
 	require.NoError(t, f.load("good", "events", uri).Err())
 	requireJobReason(t, f.load("bad", "events", "gs://"+testBucket+"/nosuch"), "notFound")
-	f.run("query", "INSERT INTO analytics.events (uuid) VALUES ('x')")
+	f.execAs("query", "INSERT INTO analytics.events (uuid) VALUES ('x')")
 	taken := func() {
 		t.Helper()
 		for _, id := range []string{"good", "bad", "query"} {
@@ -63,7 +63,7 @@ func TestJob_IDIsTakenForGood(t *testing.T) {
 	}
 	taken()
 	require.NoError(t, f.server.CreateDataset(f.ctx, testProject, "europe", "EU"))
-	f.run("table", "CREATE TABLE analytics.t AS SELECT 1 AS one")
+	f.execAs("table", "CREATE TABLE analytics.t AS SELECT 1 AS one")
 	before, err := f.table("events").Metadata(f.ctx)
 	require.NoError(t, err)
 
@@ -78,7 +78,7 @@ func TestJob_IDIsTakenForGood(t *testing.T) {
 	job, err = f.client.JobFromID(f.ctx, "good")
 	require.NoError(t, err)
 	require.EqualValues(t, 10, job.LastStatus().Statistics.Details.(*client.LoadStatistics).OutputRows)
-	f.run("after", "INSERT INTO analytics.t VALUES (2)")
+	f.execAs("after", "INSERT INTO analytics.t VALUES (2)")
 	require.EqualValues(t, 2, f.count("t"))
 }
 
@@ -96,7 +96,7 @@ func TestJob_LocationIsPartOfTheID(t *testing.T) {
 	job, err := q.Run(f.ctx)
 	require.NoError(t, err)
 	require.Equal(t, "us-central1", job.Location())
-	f.run("same", "SELECT 1")
+	f.execAs("same", "SELECT 1")
 
 	nowhere := connect(t, f.server.Endpoint()+"/", "")
 	job, err = nowhere.JobFromID(f.ctx, "same")

@@ -54,7 +54,7 @@ func (s *Server) planQuery(project, location string, config *bq.JobConfiguration
 		return nil, err
 	case err != nil:
 		q.refusal = err
-		return q, nil
+		return q, nil //nolint:nilerr // the job fails with it when it runs
 	}
 	q.region, q.targets, q.transaction = plan.location, plan.targets(), plan.transaction
 	for _, st := range plan.statements {

@@ -150,8 +150,8 @@ func (t *txn) exec(ctx context.Context, statement string, args ...any) (int64, e
 }
 
 // query calls each for every row of the statement's result.
-func (t *txn) query(ctx context.Context, statement string, each func(*sql.Rows) error, args ...any) error {
-	rows, err := t.conn.QueryContext(ctx, statement, args...)
+func (t *txn) query(ctx context.Context, statement string, each func(*sql.Rows) error) error {
+	rows, err := t.conn.QueryContext(ctx, statement)
 	if err != nil {
 		return err
 	}
@@ -165,8 +165,8 @@ func (t *txn) query(ctx context.Context, statement string, each func(*sql.Rows) 
 }
 
 // count returns the single number that the statement selects.
-func (t *txn) count(ctx context.Context, statement string, args ...any) (n int64, err error) {
-	err = t.conn.QueryRowContext(ctx, statement, args...).Scan(&n)
+func (t *txn) count(ctx context.Context, statement string) (n int64, err error) {
+	err = t.conn.QueryRowContext(ctx, statement).Scan(&n)
 	return n, err
 }
 

@@ -255,7 +255,13 @@ func (f *fixture) run(id, sql string) (*client.JobStatus, error) {
 // exec runs a statement that must succeed.
 func (f *fixture) exec(sql string) *client.JobStatus {
 	f.t.Helper()
-	status, err := f.run("", sql)
+	return f.execAs("", sql)
+}
+
+// execAs runs a statement that must succeed under a job ID.
+func (f *fixture) execAs(id, sql string) *client.JobStatus {
+	f.t.Helper()
+	status, err := f.run(id, sql)
 	require.NoError(f.t, err, sql)
 	require.NoError(f.t, status.Err(), sql)
 	return status

@@ -119,6 +119,7 @@ func (t *translator) step() error {
 		t.emit(literal)
 	case tokenSymbol:
 		return t.symbol(tok)
+	case tokenEnd:
 	}
 	return nil
 }

@@ -79,20 +79,20 @@ func personPoints() []point {
 		{"persons: stage load job submitted", "before", false, warm, submitted(bigquery.Before, stageJob)},
 		{"persons: stage load job submitted", lost, false, warm, submitted(bigquery.After, stageJob)},
 		{"persons: stage load job", "running", false, warm, running(stack.PersonsTable, stageJob)},
-		{"status table created", "before", false, cold, made("tables.insert", bigquery.Before, stack.StatusTable)},
-		{"status table created", lost, false, cold, made("tables.insert", bigquery.After, stack.StatusTable)},
+		{"status table created", "before", false, cold, made(bigquery.Before, stack.StatusTable)},
+		{"status table created", lost, false, cold, made(bigquery.After, stack.StatusTable)},
 		{"row of the status table submitted", "before", false, cold, job("jobs.insert", bigquery.Before, "", rowJob)},
 		{"row of the status table submitted", lost, false, cold, job("jobs.insert", bigquery.After, "", rowJob)},
 		{"row of the status table", "running", false, cold, running("", rowJob)},
-		{"persons: fence table created", "before", false, cold, made("tables.insert", bigquery.Before, stack.PersonsTable+"_fence")},
-		{"persons: fence table created", lost, false, cold, made("tables.insert", bigquery.After, stack.PersonsTable+"_fence")},
+		{"persons: fence table created", "before", false, cold, made(bigquery.Before, stack.PersonsTable+"_fence")},
+		{"persons: fence table created", lost, false, cold, made(bigquery.After, stack.PersonsTable+"_fence")},
 		{"persons: row of the fence submitted", "before", false, cold, submitted(bigquery.Before, fenceJob)},
 		{"persons: row of the fence submitted", lost, false, cold, submitted(bigquery.After, fenceJob)},
 		{"persons: row of the fence", "running", false, cold, running(stack.PersonsTable, fenceJob)},
-		{"persons: first side table created", "before", false, cold, made("tables.insert", bigquery.Before, stack.PersonsTable+"_person_state")},
-		{"persons: first side table created", lost, false, cold, made("tables.insert", bigquery.After, stack.PersonsTable+"_person_state")},
-		{"persons: second side table created", "before", false, cold, made("tables.insert", bigquery.Before, stack.PersonsTable+"_distinct_id_state")},
-		{"persons: second side table created", lost, false, cold, made("tables.insert", bigquery.After, stack.PersonsTable+"_distinct_id_state")},
+		{"persons: first side table created", "before", false, cold, made(bigquery.Before, stack.PersonsTable+"_person_state")},
+		{"persons: first side table created", lost, false, cold, made(bigquery.After, stack.PersonsTable+"_person_state")},
+		{"persons: second side table created", "before", false, cold, made(bigquery.Before, stack.PersonsTable+"_distinct_id_state")},
+		{"persons: second side table created", lost, false, cold, made(bigquery.After, stack.PersonsTable+"_distinct_id_state")},
 		{"persons: side tables seeded", "before", false, cold, submitted(bigquery.Before, seedJob)},
 		{"persons: side tables seeded", lost, false, cold, submitted(bigquery.After, seedJob)},
 		{"persons: side tables seeded", "running", false, cold, running(stack.PersonsTable, seedJob)},
@@ -181,10 +181,10 @@ func table(of string) func(op string, phase bigquery.Phase) func(*world) <-chan 
 	}
 }
 
-// made holds a request about a table.
-func made(op string, phase bigquery.Phase, name string) func(*world) <-chan struct{} {
+// made holds the request that makes a table.
+func made(phase bigquery.Phase, name string) func(*world) <-chan struct{} {
 	return func(w *world) <-chan struct{} {
-		return w.holdRequest(op, phase, func(c bigquery.Call) bool { return c.Table == name })
+		return w.holdRequest("tables.insert", phase, func(c bigquery.Call) bool { return c.Table == name })
 	}
 }
 

@@ -1,6 +1,7 @@
 package gcs
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -137,7 +138,7 @@ func (s *Server) Close() error {
 		<-s.done
 		s.storage.Stop()
 	})
-	if s.err != http.ErrServerClosed {
+	if !errors.Is(s.err, http.ErrServerClosed) {
 		return fmt.Errorf("gcs: serve: %w", s.err)
 	}
 	return nil

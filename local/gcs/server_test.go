@@ -158,7 +158,7 @@ func TestList_StartsAtOffsetInOrder(t *testing.T) {
 		}
 		var names []string
 		it := b.Objects(ctx, &storage.Query{Prefix: "p/", StartOffset: "p/2"})
-		for attrs, err := it.Next(); err != iterator.Done; attrs, err = it.Next() {
+		for attrs, err := it.Next(); !errors.Is(err, iterator.Done); attrs, err = it.Next() {
 			require.NoError(t, err)
 			names = append(names, attrs.Name)
 		}

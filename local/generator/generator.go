@@ -84,6 +84,7 @@ func (g *Generator) Append(dst []byte, i uint64) ([]byte, Message) {
 		e.late = g.rawKind(index) == Late
 	case Late:
 		e.late = true
+	case Normal, Oversized, Malformed:
 	}
 	start := len(dst)
 	w := writer{buf: e.id.appendTo(dst)}

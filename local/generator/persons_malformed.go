@@ -52,5 +52,6 @@ func (n *note) spoil(w *writer, start int) {
 		w.buf = w.buf[:start+1+r.below(len(w.buf)-start-1)]
 	case trailing:
 		w.buf = append(w.buf, "} trailing"...)
+	default: // the damage is inside
 	}
 }

@@ -64,7 +64,7 @@ func (p *played) post(url, body string) (int, map[string]any) {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := p.client.Do(req)
 	require.NoError(p.t, err)
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(p.t, err)
 	var reply map[string]any

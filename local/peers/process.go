@@ -43,7 +43,7 @@ func start(cmd *exec.Cmd, log io.Writer) (*process, error) {
 func (p *process) kill() {
 	if !p.dead {
 		_ = p.cmd.Process.Signal(syscall.SIGKILL) // an error says that it has ended
-		<-p.ended
+		_ = <-p.ended                             // that it was killed
 		p.dead = true
 	}
 }

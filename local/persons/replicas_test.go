@@ -2,6 +2,7 @@ package persons
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -108,7 +109,7 @@ func drive(ctx context.Context, i int, m *batch.Manifest, a batch.Applier, log *
 	select {
 	case <-group.done:
 		cancel()
-		<-ended
+		_ = <-ended // that it was canceled
 		return nil
 	case err := <-ended:
 		return fmt.Errorf("replica %d: %w", i, err)
@@ -206,7 +207,7 @@ func (w *world) failed(text string) (n int) {
 	w.Helper()
 	for it := w.Client.Jobs(w.Context()); ; {
 		job, err := it.Next()
-		if err == iterator.Done {
+		if errors.Is(err, iterator.Done) {
 			return n
 		}
 		require.NoError(w, err)

@@ -79,7 +79,7 @@ func newWorld(t *testing.T, change ...func(*bigquery.Config)) *world {
 	go func() { ended <- w.buffer.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		<-ended
+		require.ErrorIs(t, <-ended, context.Canceled)
 		require.NoError(t, store.Close())
 	})
 	return w

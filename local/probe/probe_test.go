@@ -108,7 +108,7 @@ func TestProbe_MayBeRepeatedAndRemovesWhatEarlierRunsLeft(t *testing.T) {
 	for _, table := range kept {
 		require.NoError(t, w.Client.Dataset(stack.Dataset).Table(table).Create(t.Context(), &gbq.TableMetadata{Schema: schema}))
 	}
-	want := append(kept, "tidemark_probe_"+left[1]+"_p1_fence", "tidemark_probe_"+left[1]+"_ci", "tidemark/probe/"+left[1]+"/taken")
+	want := append(slices.Clone(kept), "tidemark_probe_"+left[1]+"_p1_fence", "tidemark_probe_"+left[1]+"_ci", "tidemark/probe/"+left[1]+"/taken")
 	for range 2 {
 		report, err := w.run(t.Context(), t, "P2", "P5", "P7", "P8")
 		require.NoError(t, err)

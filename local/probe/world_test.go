@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -97,19 +98,19 @@ func answerOf(t *testing.T, report *probe.Report, id string) (found probe.Answer
 func (w *world) remains(t *testing.T) (names []string) {
 	t.Helper()
 	tables := w.Client.Dataset(stack.Dataset).Tables(t.Context())
-	for table, err := tables.Next(); err != iterator.Done; table, err = tables.Next() {
+	for table, err := tables.Next(); !errors.Is(err, iterator.Done); table, err = tables.Next() {
 		require.NoError(t, err)
 		names = append(names, table.TableID)
 	}
 	datasets := w.Client.Datasets(t.Context())
-	for dataset, err := datasets.Next(); err != iterator.Done; dataset, err = datasets.Next() {
+	for dataset, err := datasets.Next(); !errors.Is(err, iterator.Done); dataset, err = datasets.Next() {
 		require.NoError(t, err)
 		if dataset.DatasetID != stack.Dataset {
 			names = append(names, dataset.DatasetID)
 		}
 	}
 	objects := w.Storage.Bucket(stack.Bucket).Objects(t.Context(), &storage.Query{})
-	for object, err := objects.Next(); err != iterator.Done; object, err = objects.Next() {
+	for object, err := objects.Next(); !errors.Is(err, iterator.Done); object, err = objects.Next() {
 		require.NoError(t, err)
 		names = append(names, object.Name)
 	}

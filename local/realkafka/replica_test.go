@@ -1,6 +1,7 @@
 package realkafka
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +51,11 @@ func statusOf(r *harness.Replica) (s service.Status, err error) {
 	if addr == "" {
 		return s, errors.New("it does not serve yet")
 	}
-	resp, err := http.Get(fmt.Sprintf("http://%s/status", addr))
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, fmt.Sprintf("http://%s/status", addr), http.NoBody)
+	if err != nil {
+		return s, err
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return s, err
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,7 +61,7 @@ func (h *house) jobs() (n int) {
 	jobs := h.client.Jobs(h.ctx)
 	for {
 		_, err := jobs.Next()
-		if err == iterator.Done {
+		if errors.Is(err, iterator.Done) {
 			return n
 		}
 		require.NoError(h.t, err)

@@ -217,6 +217,7 @@ func (f *Fold) Report() Report {
 				total.Rejected++
 			case stateSkipped:
 				total.Skipped++
+			case stateGap, stateEvent:
 			}
 		}
 		total.Events += p.report.Events

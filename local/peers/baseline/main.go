@@ -58,9 +58,7 @@ type exporter struct {
 }
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		log.Fatal(err)
-	}
+	log.Fatal(run(context.Background())) // it ends with an error only
 }
 
 func run(ctx context.Context) error {

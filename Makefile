@@ -73,52 +73,52 @@ crash: ## run SEEDS random crash runs of the driver in virtual time
 
 .PHONY: scripts
 scripts: ## run SCRIPTS random scripts of faults and kills over real clients and processes
-	E2E_SEEDS=$(SCRIPTS) go test ./local/e2e -run '^TestCrash_Random' -timeout 0
+	E2E_SEEDS=$(SCRIPTS) go test ./local/prove/e2e -run '^TestCrash_Random' -timeout 0
 
 PERSONS ?= 20
 .PHONY: persons
 persons: ## merge PERSONS random sets of histories of persons, and all orders of the known ones in every variant
-	PERSONS_SEEDS=$(PERSONS) go test -count=1 -timeout 0 ./local/persons
+	PERSONS_SEEDS=$(PERSONS) go test -count=1 -timeout 0 ./local/prove/persons
 
 .PHONY: crash-matrix
 crash-matrix: ## regenerate docs/crash-matrix.md from real kills
-	go test ./local/e2e -run '^TestCrash_AtEveryPoint' -update
+	go test ./local/prove/e2e -run '^TestCrash_AtEveryPoint' -update
 
 .PHONY: kafka
-kafka: ## fetch Apache Kafka 4 for the tests in local/realkafka (44 MB; needs Java 17)
-	local/realkafka/kafka.sh fetch
+kafka: ## fetch Apache Kafka 4 for the tests in local/prove/realkafka (44 MB; needs Java 17)
+	local/prove/realkafka/kafka.sh fetch
 
 .PHONY: realkafka
 realkafka: kafka ## run the tests against Apache Kafka itself
-	go test -race -count=1 -timeout 10m ./local/realkafka
+	go test -race -count=1 -timeout 10m ./local/prove/realkafka
 
 KILLS ?= 20
 .PHONY: chaos
 chaos: kafka ## kill replicas and Apache Kafka at random: make chaos KILLS=1000 SEED=1
-	KILLS=$(KILLS) SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestChaos ./local/realkafka
+	KILLS=$(KILLS) SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestChaos ./local/prove/realkafka
 
 .PHONY: bench
 bench: ## measure Kafka to uploaded Parquet next to two ceilings, by cores, idle, and a merge (six minutes on two cores, 8 GB)
-	go run ./local/bench
-	go run ./local/bench --cores
-	go run ./local/bench --idle 10s
+	go run ./local/measure/bench
+	go run ./local/measure/bench --cores
+	go run ./local/measure/bench --idle 10s
 	$(MAKE) bench-merge
 
 .PHONY: bench-merge
 bench-merge: ## measure a merge of a million changes into ten million rows, and what it would cost (three minutes, 8 GB); bench does it too
-	go run ./local/bench --merge --memory 512MiB
+	go run ./local/measure/bench --merge --memory 512MiB
 
 .PHONY: bench-catch-up
 bench-catch-up: ## measure the memory that catching up takes: 12 brokers, 512 partitions, 9 KB events (a minute)
-	go run ./local/bench --catch-up --memory 256MiB --records 100000
+	go run ./local/measure/bench --catch-up --memory 256MiB --records 100000
 
 .PHONY: boundary
 boundary: ## measure and draw the time from a period's end to its load job (two minutes)
-	go run ./local/bench --boundary docs/boundary.svg --memory 128MiB
+	go run ./local/measure/bench --boundary docs/boundary.svg --memory 128MiB
 
 .PHONY: flamegraph
 flamegraph: ## profile tidemark and draw docs/flamegraph.svg
-	go run ./local/bench --flamegraph docs/flamegraph.svg --memory 1GiB --records 400000
+	go run ./local/measure/bench --flamegraph docs/flamegraph.svg --memory 1GiB --records 400000
 
 BENCH ?= ^Benchmark(Decode|Append|Encode)$$
 .PHONY: bench-steps
@@ -127,8 +127,8 @@ bench-steps: ## benchmarks of decode, append and encode, ready for benchstat (BE
 
 .PHONY: bench-peers
 bench-peers: ## compare tidemark with a plain consumer and kafka-connect-bigquery, also killed (20 minutes; the latter needs a JDK 17)
-	local/peers/connect.sh fetch || true
-	go run ./local/peers
+	local/measure/peers/connect.sh fetch || true
+	go run ./local/measure/peers
 
 .PHONY: image
 image: ## build the container image

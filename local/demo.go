@@ -16,8 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"tidemark/local/emulate/stack"
 	"tidemark/local/generator"
-	"tidemark/local/stack"
 )
 
 // maxRecord is the demo's TIDEMARK_MAX_RECORD_SIZE: the generator makes a few messages that are larger.

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/api/iterator"
 
 	"tidemark/batch"
-	"tidemark/local/stack"
-	"tidemark/local/verify"
+	"tidemark/local/emulate/stack"
+	"tidemark/local/prove/verify"
 )
 
 // errDiffers is the reason for exit code 1 after --verify.

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"tidemark/local/kafka"
+	"tidemark/local/emulate/kafka"
 )
 
 func startPersonBroker(t *testing.T) *kafka.Broker {

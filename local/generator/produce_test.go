@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"tidemark/local/kafka"
+	"tidemark/local/emulate/kafka"
 )
 
 const topic = "clickhouse_events_json"

@@ -45,6 +45,18 @@ func (s *session) statusAttempts() int {
 	return list[0].Attempts
 }
 
+func TestDriver_WritesAVersionThatOlderReplicasMayRead(t *testing.T) {
+	for view, version := range map[bool]string{false: `"version": 3,`, true: `"version": 4,`} {
+		w := newWorld()
+		s := start(t, w)
+		s.assign(t, tp(0))
+		m := manifest(map[TopicPartition][2]int64{tp(0): {0, 10}})
+		require.NoError(t, s.Seal(m, &rows{manifest: m, view: view})(t.Context()))
+		w.eventually(t, "committed", func() bool { return w.offsets[tp(0)].Offset == 10 })
+		require.Contains(t, string(w.manifests[m.ID]), version)
+	}
+}
+
 func TestDriver_BatchesOfOneReplicaCommitInOrder(t *testing.T) {
 	w := newWorld()
 	var first ID

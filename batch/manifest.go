@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// ManifestVersion is the version of the manifest format this tidemark writes. It reads all up to it: version 2 added the
-// persons model, which a reader of version 1 would load straight into the table; version 3 gave the jobs one name
-// ([ApplyJob]), which a reader of version 2 would not look for.
-const ManifestVersion = 3
+// ManifestVersion is the newest version of the manifest format. This tidemark reads all up to it, and writes the oldest that
+// says all there is to say ([Contents.Version]): version 2 added the persons model, which a reader of version 1 would load
+// straight into the table; version 3 gave the jobs one name ([ApplyJob]), which a reader of version 2 would not look for;
+// version 4 added views, into which a reader of version 3 would merge as if they were tables.
+const ManifestVersion = 4
 
 // ErrManifestVersion means that a newer tidemark wrote the manifest.
 var ErrManifestVersion = errors.New("manifest of a version this tidemark does not know")
@@ -20,6 +21,7 @@ var ErrManifestVersion = errors.New("manifest of a version this tidemark does no
 // it and needs nothing else, neither today's configuration nor Kafka's records. It is written once, before prepare,
 // and never changed. ARCHITECTURE.md describes the format.
 type Manifest struct {
+	// Version is [Contents.Version] of what a replica has sealed.
 	Version int    `json:"version"`
 	ID      ID     `json:"id"`
 	Group   string `json:"group"`
@@ -42,6 +44,14 @@ type Contents struct {
 	Tables  []Table `json:"tables"`
 	Rejects []Part  `json:"rejects"`
 	Counts  Counts  `json:"counts"`
+}
+
+// Version is the oldest version of the manifest format that says all that c does.
+func (c Contents) Version() int {
+	if slices.ContainsFunc(c.Tables, func(t Table) bool { return t.Target.View }) {
+		return ManifestVersion
+	}
+	return 3
 }
 
 // Table is the rows of a batch for one destination table.

@@ -23,7 +23,7 @@ func goldenManifest(t testing.TB) *Manifest {
 	persons := Target{Model: "persons", Project: "acme", Location: "EU", Dataset: "posthog", Table: "persons", RemoveDeleted: true,
 		StatusTable: "tidemark_status", Columns: []Column{{"team_id", "INT64"}, {"distinct_id", "STRING"}}}
 	return &Manifest{
-		Version: ManifestVersion, ID: id, Group: "tidemark", Stream: "events", Reason: "boundary",
+		Version: 3, ID: id, Group: "tidemark", Stream: "events", Reason: "boundary",
 		Period: PeriodAt(at.Add(-time.Minute), time.Hour), SealedAt: at.Add(10 * time.Second), Oldest: at.Add(-time.Hour),
 		IngestedAt: at.Add(-time.Hour),
 		Ranges: []Range{
@@ -81,11 +81,26 @@ func TestManifest_RefusesWhatDoesNotAddUp(t *testing.T) {
 
 func TestDecodeManifest_RefusesANewerVersion(t *testing.T) {
 	m := goldenManifest(t)
-	m.Version++
+	m.Version = ManifestVersion + 1
 	b, err := m.Encode()
 	require.NoError(t, err)
 	_, err = DecodeManifest(b)
 	require.ErrorIs(t, err, ErrManifestVersion)
+}
+
+// An older replica would merge into the view as if it were a table, so it must not read such a manifest; all others it may.
+func TestManifest_VersionIsTheOldestThatSaysAll(t *testing.T) {
+	m := goldenManifest(t)
+	require.Equal(t, 3, m.Contents.Version())
+	m.Tables[1].Target.View = true
+	require.Equal(t, 4, m.Contents.Version())
+	for version := 1; version <= 4; version++ {
+		m.Version = version
+		b, err := m.Encode()
+		require.NoError(t, err)
+		_, err = DecodeManifest(b)
+		require.NoError(t, err)
+	}
 }
 
 // A batch that was sealed before an upgrade is finished after it.

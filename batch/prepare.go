@@ -25,6 +25,7 @@ func (d *Driver) prepare(ctx context.Context, e *entry) error {
 	m := e.manifest
 	err := d.step("upload", func() (err error) {
 		m.Contents, err = e.unfinished.Finish(ctx)
+		m.Version = m.Contents.Version()
 		return err
 	})
 	if err != nil {

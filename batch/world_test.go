@@ -160,6 +160,7 @@ func (m *member) Committed(b *Manifest, whole bool) {
 type rows struct {
 	manifest  *Manifest
 	discarded bool
+	view      bool // the table is one
 	err       error
 }
 
@@ -170,7 +171,7 @@ func (r *rows) Finish(context.Context) (Contents, error) {
 	}
 	c := Contents{Counts: Counts{Consumed: n}}
 	if n > 0 {
-		c.Tables = []Table{{Target: Target{Project: "p", Dataset: "d", Table: "events"}, Parts: []Part{{Object: "o", Rows: n}}}}
+		c.Tables = []Table{{Target: Target{Project: "p", Dataset: "d", Table: "events", View: r.view}, Parts: []Part{{Object: "o", Rows: n}}}}
 	}
 	return c, r.err
 }

@@ -60,7 +60,7 @@ func (s *Session) openBatch(ctx context.Context, st *stream, now time.Time) (*op
 func (s *Session) sealCurrent(st *stream, reason string, now time.Time) {
 	b := st.current
 	m := &batch.Manifest{
-		Version: batch.ManifestVersion, ID: b.id, Group: s.cfg.Group, Stream: st.Name, Reason: reason, Period: b.period,
+		ID: b.id, Group: s.cfg.Group, Stream: st.Name, Reason: reason, Period: b.period,
 		SealedAt: now.UTC(), IngestedAt: b.id.Time(), Oldest: b.oldest.UTC(),
 	}
 	for _, tp := range s.sorted(st) {

@@ -113,14 +113,21 @@ const (
 )
 
 // outcomeOf judges the reply to jobs.insert. The library repeats some requests by itself, so "exists" may well be our
-// own job whose first reply was lost. 408 and 429 are answers of front ends and leave it open.
+// own job whose first reply was lost. 408 and 429 are answers of front ends and leave it open. Without a token
+// nothing is sent.
 func outcomeOf(err error) outcome {
 	if err == nil {
 		return accepted
 	}
 	var e *googleapi.Error
+	if !errors.As(err, &e) {
+		if _, tokenless := credentials.Refused(err); tokenless {
+			return refused
+		}
+		return unknown
+	}
 	switch {
-	case !errors.As(err, &e), mayHeal(e.Code):
+	case mayHeal(e.Code):
 		return unknown
 	case e.Code == http.StatusConflict:
 		return exists

@@ -52,6 +52,10 @@ func TestOutcomeOf(t *testing.T) {
 	for _, code := range []int{400, 401, 403, 404, 501 - 100} {
 		require.Equal(t, refused, outcomeOf(answer(code)), code)
 	}
+	for _, text := range []string{"impersonate: status code 403: denied", "oauth2/google: status code 401: unknown client"} { // no request was made
+		require.Equal(t, refused, outcomeOf(&url.Error{Op: "Post", Err: errors.New(text)}), text)
+	}
+	require.Equal(t, unknown, outcomeOf(&url.Error{Op: "Post", Err: errors.New("impersonate: status code 503: Service Unavailable")}))
 	for _, err := range []error{answer(500), answer(503), answer(408), answer(429), io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded} {
 		require.Equal(t, unknown, outcomeOf(err), err)
 	}

@@ -20,21 +20,59 @@ func (d *Destination) Create(ctx context.Context, name string, filled []batch.Co
 		if kind.model == PersonsModel && d.cfg.PersonsAs == asView {
 			return &Error{Table: name, Variable: kind.variable, Faults: []string{"it is not there, a batch on its way is for a TABLE of that name, and TIDEMARK_PERSONS_AS is view; want TIDEMARK_PERSONS_AS=table until no batch is on its way (`tidemark batches`)"}}
 		}
-		ds, err := d.readDataset(ctx)
-		if err != nil {
+		return d.create(ctx, kind, filled)
+	}
+	return &NotConfigured{name}
+}
+
+func (d *Destination) create(ctx context.Context, kind table, filled []batch.Column) error {
+	ds, err := d.readDataset(ctx)
+	if err != nil {
+		return err
+	}
+	if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
+		return &Error{Table: kind.name(), Variable: kind.variable, Faults: faults}
+	}
+	if filled == nil && d.memory != nil {
+		if filled, err = d.memory.Columns(ctx, kind.name()); err != nil {
 			return err
 		}
-		if faults := unfit(ds); len(faults) > 0 { // a column with a collation cannot be clustered by, either
-			return &Error{Table: name, Variable: kind.variable, Faults: faults}
-		}
-		if filled == nil && d.memory != nil {
-			if filled, err = d.memory.Columns(ctx, name); err != nil {
-				return err
-			}
-		}
-		return d.warehouse.EnsureTable(ctx, kind.withColumns(filled))
 	}
-	return fmt.Errorf("table %s is none of the configuration", name)
+	return d.warehouse.EnsureTable(ctx, kind.withColumns(filled))
+}
+
+// Restore makes the table of a batch on its way, unless it is there: one that the configuration does not name any more, too. A
+// person asks for it. It is safe to repeat.
+func (d *Destination) Restore(ctx context.Context, t batch.Target) error {
+	for _, kind := range []table{d.events(), d.persons()} {
+		if kind.model != t.Model {
+			continue
+		}
+		kind.spec.Project, kind.spec.Dataset, kind.spec.Table = t.Project, t.Dataset, t.Table
+		return d.create(ctx, kind, t.Columns)
+	}
+	return fmt.Errorf("table %s is of the model %q; want %s or %s", t, t.Model, EventsModel, PersonsModel)
+}
+
+// Configured says whether the configuration names the table.
+func (d *Destination) Configured(t batch.Target) bool {
+	return slices.ContainsFunc(d.Names(), func(n batch.Target) bool { return n.String() == t.String() })
+}
+
+// NotConfigured means that a table is not there which a batch on its way is for, and which the configuration does not name: it is
+// not made again without a person.
+type NotConfigured struct {
+	Table string // project.dataset.table
+}
+
+// Error says what was found.
+func (e *NotConfigured) Error() string {
+	return fmt.Sprintf("table %s is not there, and a batch on its way is for it; the configuration names another one", e.Table)
+}
+
+// Hint says what an operator can do.
+func (e *NotConfigured) Hint() string {
+	return "restore or rename the table back; or go on with an empty one of that name by `tidemark tables accept TABLE --create`; or have the batch's records read again, into the table that is configured now, by `tidemark batches void ID`"
 }
 
 // withColumns is what is created where a table with these columns was filled before: batches on their way are for them.
@@ -43,12 +81,12 @@ func (t table) withColumns(filled []batch.Column) Spec {
 		return t.spec
 	}
 	spec := t.spec
-	spec.JSON, spec.Columns = false, nil
+	spec.JSON, spec.Columns = true, nil
 	for _, known := range t.known {
 		for _, c := range filled {
 			if strings.EqualFold(c.Name, known.Name) {
+				known.JSON = c.Type == batch.JSONType // each as it was
 				spec.Columns = append(spec.Columns, known)
-				spec.JSON = spec.JSON || c.Type == batch.JSONType
 			}
 		}
 	}

@@ -26,8 +26,7 @@ type Destination struct {
 	memory    Memory
 
 	mu      sync.Mutex
-	dataset *Dataset         // as it was first seen
-	rows    map[string]int64 // that tables had when they were last looked at
+	dataset *Dataset // as it was first seen
 }
 
 // New makes a Destination. Without a memory, which may be nil where events are not exported, tables are taken as they are found.
@@ -40,7 +39,7 @@ func New(cfg Config, project string, w Warehouse, m Memory) (*Destination, error
 	if err != nil {
 		return nil, err
 	}
-	return &Destination{cfg: cfg, project: project, warehouse: w, memory: m, rows: make(map[string]int64)}, nil
+	return &Destination{cfg: cfg, project: project, warehouse: w, memory: m}, nil
 }
 
 // Resolved is the destination's tables as they were found.
@@ -62,6 +61,8 @@ type ResolvedTable struct {
 	From time.Time
 	// StageAbove is in how many partitions rows may be before they go by a stage table.
 	StageAbove int
+	// Rows is how many rows the table has; 0 also if it is lost, or a view.
+	Rows int64
 
 	lost     *Lost
 	warnings []string
@@ -148,7 +149,14 @@ func (d *Destination) resolve(ctx context.Context, kind table) (ResolvedTable, e
 			return ResolvedTable{}, err
 		}
 	}
-	res.From, res.StageAbove, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, append(warnings(res.Target.String(), kind.model, found), d.emptied(res.Target.String(), found)...)
+	res.From, res.StageAbove, res.Rows, res.warnings = d.cfg.EventsFrom.Time, d.cfg.StageAbove, found.Rows, warnings(res.Target.String(), kind.model, found)
+	if kind.model == EventsModel && res.lost == nil {
+		emptied, err := d.emptied(ctx, res.Target.String(), found)
+		if err != nil {
+			return ResolvedTable{}, err
+		}
+		res.warnings = append(res.warnings, emptied...)
+	}
 	if kind.model == PersonsModel {
 		res.Target.RemoveDeleted = d.cfg.PersonDeletes == removeDeletes
 		res.Columns = changeColumns(res.Columns)
@@ -184,16 +192,16 @@ func (d *Destination) readDataset(ctx context.Context) (Dataset, error) {
 	return *d.dataset, nil
 }
 
-// emptied tells of a table that had rows and has none. BigQuery keeps the creation time of one that is truncated.
-func (d *Destination) emptied(name string, found Table) []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	before := d.rows[name]
-	d.rows[name] = found.Rows
-	if before == 0 || found.Rows > 0 {
-		return nil
+// emptied tells of a table of events that took rows and has none. BigQuery keeps the creation time of one that is truncated.
+func (d *Destination) emptied(ctx context.Context, name string, found Table) ([]string, error) {
+	if found.Rows > 0 {
+		return nil, nil
 	}
-	return []string{fmt.Sprintf("table %s had %d rows and has none: it was truncated, or all its partitions have expired. Events are not exported again; a table of persons is derived again once it is dropped", name, before)}
+	took, err := d.memory.Took(ctx, name, found.Created)
+	if err != nil || !took {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("table %s took rows and has none: it was truncated, its rows were deleted, or all its partitions have expired. Events are not exported again: bring them back from the dataset's time travel, or from PostHog", name)}, nil
 }
 
 // recall describes a table that is gone as it was when it was filled last: its stream is collected meanwhile, and others are not
@@ -204,10 +212,15 @@ func (d *Destination) recall(ctx context.Context, kind table, ds Dataset) (Table
 	return found, err
 }
 
-// remember finds out whether a table is the one that was filled. One of persons that is not can be derived again.
+// remember finds out whether a table is the one that was filled, and has the columns of one that is remembered. One of persons that
+// is not can be derived again, and with a table that never took a row nothing is lost.
 func (d *Destination) remember(ctx context.Context, kind table, found Table, there bool, columns []batch.Column) error {
 	if kind.model == PersonsModel {
 		return nil
+	}
+	filled, err := d.memory.Creations(ctx, kind.name())
+	if err != nil || len(filled) == 0 {
+		return err
 	}
 	return Check(ctx, d.memory, kind.name(), found.Created, there, columns)
 }

@@ -38,16 +38,23 @@ func unfit(ds Dataset) (faults []string) {
 	return faults
 }
 
-// warnings tells of what a person has set that will take rows away, or may refuse some.
-func warnings(name string, model string, t Table) (list []string) {
-	say := func(format string, args ...any) { list = append(list, "table "+name+" "+fmt.Sprintf(format, args...)) }
+// Expirations tells of the ends that a table or its partitions have: a person has set them, or a dataset's default has when an older
+// version made the table.
+func Expirations(name string, t Table) (list []string) {
 	if !t.Expires.IsZero() && time.Until(t.Expires) < longLife {
-		say("expires at %s with all its rows; ALTER TABLE … SET OPTIONS (expiration_timestamp = NULL) keeps it", t.Expires.UTC().Format(time.RFC3339))
+		list = append(list, fmt.Sprintf("table %s expires at %s with all its rows; ALTER TABLE … SET OPTIONS (expiration_timestamp = NULL) keeps it", name, t.Expires.UTC().Format(time.RFC3339)))
 	}
+	if p := t.Partitions; p != nil && p.Expiration > 0 && p.Expiration < longLife {
+		list = append(list, fmt.Sprintf("table %s deletes partitions that are older than %s (partition_expiration_days)", name, p.Expiration))
+	}
+	return list
+}
+
+// warnings tells of what a person has set that will take rows away, or may refuse some.
+func warnings(name string, model string, t Table) []string {
+	list := Expirations(name, t)
+	say := func(format string, args ...any) { list = append(list, "table "+name+" "+fmt.Sprintf(format, args...)) }
 	p := t.Partitions
-	if p != nil && p.Expiration > 0 && p.Expiration < longLife {
-		say("deletes partitions that are older than %s (partition_expiration_days)", p.Expiration)
-	}
 	if model == EventsModel && p != nil && p.Unit == batch.Hour && p.Expiration == 0 {
 		say("is partitioned by HOUR and keeps partitions for ever: BigQuery allows %d, which is %d days in all; partition by DAY or MONTH, or set partition_expiration_days", batch.TablePartitions, batch.TablePartitions/24)
 	}

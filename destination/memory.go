@@ -11,13 +11,15 @@ import (
 // Memory knows the tables that were filled before, by when BigQuery made them: a table that was deleted and made again has the
 // same name and none of the rows.
 type Memory interface {
-	// Known says whether the table that was made at an instant is one that is filled. The first of a name that is seen is,
-	// from then on, and with it its columns that are filled are remembered.
+	// Known says whether the table that was made at an instant is one that is filled. The first of a name that is asked for is,
+	// from then on, and with it its columns that are filled are remembered; so it is asked before rows are applied.
 	Known(ctx context.Context, table string, created time.Time, columns []batch.Column) (bool, error)
 	// Creations are the instants at which tables of the name were made that were filled, in ascending order.
 	Creations(ctx context.Context, table string) ([]time.Time, error)
-	// Columns are those that were filled of the last table of the name; none if it was never seen.
+	// Columns are those that were filled of the last table of the name; none if it was never filled.
 	Columns(ctx context.Context, table string) ([]batch.Column, error)
+	// Took says whether the table that was made at an instant is known to have taken rows.
+	Took(ctx context.Context, table string, created time.Time) (bool, error)
 }
 
 // Lost means that a table that was filled is no more: going on would claim rows that are not there.

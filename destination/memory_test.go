@@ -16,7 +16,10 @@ import (
 type memory struct {
 	made    []time.Time
 	columns []batch.Column
+	took    bool // rows
 }
+
+func (m *memory) Took(context.Context, string, time.Time) (bool, error) { return m.took, nil }
 
 func (m *memory) Known(_ context.Context, _ string, created time.Time, columns []batch.Column) (bool, error) {
 	if len(m.made) == 0 {
@@ -42,6 +45,8 @@ func TestResolve_ATableThatWasFilledIsNotReplaced(t *testing.T) {
 	res, err := d.Resolve(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, res.Lost)
+	require.Empty(t, m.made, "to be looked at is not to be filled")
+	m.made, m.columns = []time.Time{first}, res.Tables[0].Target.Columns // a batch is applied
 
 	delete(w.tables, "events")
 	res, err = d.Resolve(t.Context())
@@ -69,6 +74,54 @@ func TestResolve_ATableThatWasFilledIsNotReplaced(t *testing.T) {
 	res, err = d.Resolve(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, res.Lost, "a person has accepted it")
+}
+
+// A table that never took a row may go: nothing is lost with it.
+func TestA5_ATableThatNeverTookARowIsMadeAgain(t *testing.T) {
+	w := new(warehouse)
+	d, err := New(config(false, EventsModel), "acme", w, new(memory))
+	require.NoError(t, err)
+	for range 2 {
+		res, err := d.Resolve(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, res.Lost)
+		delete(w.tables, "events")
+	}
+	require.Len(t, w.created, 2)
+}
+
+// A batch on its way may be for a table that the configuration does not name any more: what to do is said, and a person can have it
+// made.
+func TestCreate_ATableOfABatchThatIsNotConfigured(t *testing.T) {
+	for _, kind := range []string{EventsModel, PersonsModel} {
+		w := new(warehouse)
+		d, err := New(config(false, EventsModel, PersonsModel), "acme", w, new(memory))
+		require.NoError(t, err)
+		old := batch.Target{Model: kind, Project: "acme", Dataset: "posthog", Table: "old", Columns: []batch.Column{{Name: "team_id", Type: "INT64"}}}
+		require.False(t, d.Configured(old))
+		err = d.Create(t.Context(), old.String(), old.Columns)
+		require.ErrorAs(t, err, new(*NotConfigured))
+		require.Contains(t, batch.HintOf(err), "tidemark tables accept TABLE --create")
+		require.Contains(t, batch.HintOf(err), "tidemark batches void")
+		require.Empty(t, w.created)
+		require.NoError(t, d.Restore(t.Context(), old))
+		require.Equal(t, "old", w.created[0].Table)
+		require.Equal(t, []string{"team_id"}, names(w.created[0].Columns, func(c model.Column) string { return c.Name }))
+	}
+}
+
+// Each column is of the type that was filled: a table may have some documents as JSON and others as STRING.
+func TestCreate_EachColumnHasTheTypeThatWasFilled(t *testing.T) {
+	w := new(warehouse)
+	d, err := New(config(false, EventsModel), "acme", w, new(memory))
+	require.NoError(t, err)
+	filled := []batch.Column{{Name: "uuid", Type: "STRING"}, {Name: "properties", Type: batch.JSONType}, {Name: "set", Type: "STRING"}}
+	require.NoError(t, d.Create(t.Context(), "acme.posthog.events", filled))
+	found := map[string]string{}
+	for _, f := range w.tables["events"].Fields {
+		found[f.Name] = f.Type
+	}
+	require.Equal(t, map[string]string{"uuid": "STRING", "properties": batch.JSONType, "set": "STRING"}, found)
 }
 
 // Persons are derived again, so their table is.

@@ -35,7 +35,7 @@ func (d *Destination) resolveView(ctx context.Context, kind table) (ResolvedTabl
 	target.Location = found.Location
 	if found.Kind != viewKind {
 		return ResolvedTable{}, &Error{Table: target.String(), Variable: kind.variable, Faults: []string{fmt.Sprintf(
-			"it is of the kind %s and TIDEMARK_PERSONS_AS is view; want a VIEW, or nothing of that name: drop or rename it, or set TIDEMARK_PERSONS_AS=table", found.Kind)}}
+			"it is of the kind %s and TIDEMARK_PERSONS_AS is view; want a VIEW, or nothing of that name: drop or rename it, which no batch on its way may be for (`tidemark batches`), or set TIDEMARK_PERSONS_AS=table", found.Kind)}}
 	}
 	found.Kind = "" // looked at
 	columns, faults := match(found, kind.known, kind.needed)
@@ -64,11 +64,26 @@ func fieldsOf(spec Spec) (fields []Field) {
 	return fields
 }
 
+// CheckKind refuses persons that are of another kind by now than when a batch on its way was opened. Its error is an [*Error].
+func CheckKind(t batch.Target, found Table) error {
+	isView := found.Kind == viewKind
+	if t.Model != PersonsModel || isView == t.View {
+		return nil
+	}
+	was, as := "TABLE", asTable
+	if t.View {
+		was, as = viewKind, asView
+	}
+	return &Error{Table: t.String(), Variable: "TIDEMARK_PERSONS_TABLE", Faults: []string{fmt.Sprintf(
+		"it is of the kind %s, and a batch on its way is for a %s of that name; want it back (drop or rename what is there, and set TIDEMARK_PERSONS_AS=%s) until `tidemark batches` is empty: only then may TIDEMARK_PERSONS_AS be changed",
+		found.Kind, was, as)}}
+}
+
 // refuseView says what to do about a view where persons are to be a table.
 func refuseView(kind table, found Table, name string) error {
 	if kind.model != PersonsModel || found.Kind != viewKind {
 		return nil
 	}
 	return &Error{Table: name, Variable: kind.variable, Faults: []string{
-		"it is of the kind VIEW and TIDEMARK_PERSONS_AS is table; want a TABLE, or nothing of that name: set TIDEMARK_PERSONS_AS=view, or drop it and name another table, which is filled from the topics' start by a new TIDEMARK_GROUP"}}
+		"it is of the kind VIEW and TIDEMARK_PERSONS_AS is table; want a TABLE, or nothing of that name: set TIDEMARK_PERSONS_AS=view, or, once no batch is on its way (`tidemark batches`), drop it, and the table is filled from its side tables; or name another table, which is filled from the topics' start by a new TIDEMARK_GROUP"}}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"tidemark/batch"
 )
 
@@ -38,6 +40,14 @@ func state(ctx context.Context, memory Memory, t batch.Target, created time.Time
 	}
 	sides = true
 	for i, side := range SideTables(t) {
+		before, err := memory.Creations(ctx, side.String())
+		if err != nil {
+			return false, false, err
+		}
+		if !table && !t.View && len(before) == 0 && made[i].After(created) { // it came after what is not the table that was filled
+			sides = false
+			continue
+		}
 		known, err := memory.Known(ctx, side.String(), made[i], nil)
 		if err != nil {
 			return false, false, err
@@ -86,7 +96,8 @@ func (m *Merger) rebuild(ctx context.Context, t batch.Target, created time.Time,
 	case table:
 		m.log.Warn("side tables were made again, and filled from the table", "table", t.String())
 	case sides:
-		if err := m.derive(ctx, t, created, withStatus); err != nil {
+		kind := fmt.Sprintf("%s_%d", kindDerive, created.UnixMilli()) // so it runs once
+		if err := m.derive(ctx, t, kind, created, withStatus); err != nil {
 			return err
 		}
 		m.log.Warn("the table had been made again; it was derived from its side tables", "table", t.String(), "made_at", created)
@@ -104,21 +115,66 @@ func (m *Merger) accept(ctx context.Context, t batch.Target, created time.Time, 
 	return errors.Join(errs...)
 }
 
-// derive runs the job that derives the table. It is named after when the table was made, so it runs once; it merges by version
-// and conflicts with merges, so another run, or one beside them, would do no harm.
-func (m *Merger) derive(ctx context.Context, t batch.Target, created time.Time, withStatus bool) error {
+// derive runs the job that derives the table. It merges by version and conflicts with merges, so another run, or one beside them,
+// would do no harm. at is when the rows are said to be written.
+func (m *Merger) derive(ctx context.Context, t batch.Target, kind string, at time.Time, withStatus bool) error {
 	sql, err := deriveSQL(t, withStatus)
 	if err != nil {
 		return err
 	}
-	job := fencedJob(t, fmt.Sprintf("%s_%d", kindDerive, created.UnixMilli()), sql, withStatus)
+	job := fencedJob(t, kind, sql, withStatus)
 	if hasColumn(t, ingestedColumn) {
-		job.Params = append(job.Params, batch.Param{Name: "ingested_at", Value: created})
+		job.Params = append(job.Params, batch.Param{Name: "ingested_at", Value: at})
 	}
 	if _, err := m.warehouse.Query(ctx, job); err != nil {
 		return fmt.Errorf("derive %s from its side tables: %w", t, err)
 	}
 	return nil
+}
+
+// emptied says whether the table has no row although both side tables have some besides their marks: it was truncated, or none of
+// its persons has a distinct id that is known.
+func (m *Merger) emptied(ctx context.Context, t batch.Target) (bool, error) {
+	if t.View || m.memory == nil {
+		return false, nil
+	}
+	rows, err := m.warehouse.Rows(ctx, t.Project, t.Dataset, t.Table)
+	if err != nil || rows > 0 {
+		return false, err
+	}
+	for _, side := range SideTables(t) {
+		if rows, err = m.warehouse.Rows(ctx, side.Project, side.Dataset, side.Table); err != nil || rows <= 1 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// refill derives a table that was truncated: BigQuery keeps its creation time, and the side tables know what it had. A table that
+// has no row for good is derived once by each process, which finds nothing. The job's name stays until it has succeeded, so that
+// whoever could not wait for it attaches to it.
+func (m *Merger) refill(ctx context.Context, t batch.Target, there sides) (sides, error) {
+	empty, err := m.emptied(ctx, t)
+	if err != nil || !empty || there.refilled {
+		there.refilled = empty && err == nil
+		return there, err
+	}
+	m.mu.Lock()
+	kind := m.refills[t.String()]
+	if kind == "" {
+		kind = kindDerive + "_" + uuid.NewString()
+		m.refills[t.String()] = kind
+	}
+	m.mu.Unlock()
+	if err := m.derive(ctx, t, kind, time.Now(), there.withStatus(t)); err != nil {
+		return there, err
+	}
+	m.log.Warn("the table had no rows and its side tables have: it was derived from them", "table", t.String())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.refills, t.String())
+	there.refilled = true
+	return there, nil
 }
 
 // deriveSQL merges the join of the states, whole. A table that was restored has older rows, which are replaced by version.

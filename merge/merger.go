@@ -25,8 +25,9 @@ type Merger struct {
 	memory Memory
 	turns  turns
 
-	mu    sync.Mutex
-	sides map[string]sides // of the tables whose side tables are there, by full name
+	mu      sync.Mutex
+	sides   map[string]sides  // of the tables whose side tables are there, by full name
+	refills map[string]string // the kinds of the jobs that derive truncated tables and are not known to have succeeded, likewise
 }
 
 // sides is what is known of a table's side tables, its fence among them, once they are there.
@@ -36,6 +37,8 @@ type sides struct {
 	columns []batch.Column
 	// until then merges update the row of the status table as well.
 	alongside time.Time
+	// refilled says that the table had no row when it was looked at last, and was derived.
+	refilled bool
 }
 
 // withStatus says whether a merge of t updates the row of the status table as well.
@@ -47,7 +50,7 @@ var _ batch.Applier = (*Merger)(nil)
 
 // NewMerger returns an applier for parts in the bucket. Without a memory, which may be nil, tables are taken as they are found.
 func NewMerger(bucket string, w Warehouse, memory Memory, log *slog.Logger) *Merger {
-	m := &Merger{memory: memory, sides: make(map[string]sides)}
+	m := &Merger{memory: memory, sides: make(map[string]sides), refills: make(map[string]string)}
 	m.staged = staged{bucket: bucket, warehouse: w, log: log, columns: changeColumns, query: m.merge}
 	return m
 }
@@ -103,23 +106,66 @@ func spread(p batch.Period) time.Duration {
 	return rand.N(max(most, 0) + 1)
 }
 
-// Prepare sees to it that the tables of persons that are merged are there, with what they should have: one that was deleted is
-// derived again. It is safe to repeat, and asks for little where all is well.
+// Prepare sees to it that the tables of persons that are merged are there, with what they should have: one that was deleted or
+// truncated is derived again, in its turn among merges. Where nothing was merged yet there is nothing to see to. It is safe to
+// repeat, and asks for little where all is well. What ctx does not wait for goes on in BigQuery, and a later call attaches to it.
 func (m *Merger) Prepare(ctx context.Context, t batch.Target) error {
-	_, err := m.prepare(ctx, t)
+	if merged, err := m.merged(ctx, t); err != nil || !merged {
+		return err
+	}
+	_, ready, err := m.ready(ctx, t)
+	if err != nil || ready {
+		return err
+	}
+	done, err := m.turns.take(ctx, t.String())
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = m.prepare(ctx, t)
 	return err
+}
+
+// merged says whether anything may have been merged into t, by whomever: it, or a side table, is marked or there.
+func (m *Merger) merged(ctx context.Context, t batch.Target) (bool, error) {
+	if _, known := m.known(t); known {
+		return true, nil
+	}
+	if m.memory != nil {
+		for _, one := range append(SideTables(t), t) {
+			if before, err := m.memory.Creations(ctx, one.String()); err != nil || len(before) > 0 {
+				return len(before) > 0, err
+			}
+		}
+	}
+	for _, side := range SideTables(t) {
+		if _, found, err := m.warehouse.CreatedAt(ctx, side.Project, side.Dataset, side.Table); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// ready says whether nothing has changed since t was prepared.
+func (m *Merger) ready(ctx context.Context, t batch.Target) (there sides, ready bool, err error) {
+	created, err := m.createdAt(ctx, t)
+	if err != nil {
+		return there, false, err
+	}
+	if there, ready = m.known(t); !ready || !there.created.Equal(created) || !slices.Equal(there.columns, t.Columns) {
+		return sides{created: created, columns: t.Columns}, false, nil
+	}
+	empty, err := m.emptied(ctx, t)
+	return there, empty == there.refilled, err
 }
 
 // prepare sees to it that the fence is there, and the side tables with what the table knows.
 func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err error) {
-	created, err := m.createdAt(ctx, t)
-	if err != nil {
+	there, ready, err := m.ready(ctx, t)
+	if err != nil || ready {
 		return there, err
 	}
-	if there, ok := m.known(t); ok && there.created.Equal(created) && slices.Equal(there.columns, t.Columns) {
-		return there, nil
-	}
-	there.created, there.columns = created, t.Columns
+	created := there.created
 	if there.alongside, err = m.ensureFence(ctx, t); err != nil {
 		return there, err
 	}
@@ -135,6 +181,9 @@ func (m *Merger) prepare(ctx context.Context, t batch.Target) (there sides, err 
 		return there, err
 	}
 	if err := m.rebuild(ctx, t, created, made, there.withStatus(t)); err != nil {
+		return there, err
+	}
+	if there, err = m.refill(ctx, t, there); err != nil {
 		return there, err
 	}
 	if t.View {

@@ -228,12 +228,12 @@ func TestStatus_PublishMakesItsRowFirst(t *testing.T) {
 		w := newWorld(t)
 		m := w.persons()
 		s := NewStatusTable(&view{w, calm}, "g")
-		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), m))
-		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), nil))
+		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Time{}, time.Now(), m))
+		require.NoError(t, s.Publish(t.Context(), m.Tables[0].Target, time.Time{}, time.Now(), nil))
 		require.Len(t, w.effects, 4, "%v", w.effects)
 
 		refused := errors.New("refused")
 		s = NewStatusTable(&view{w, func(string, func() error) error { return refused }}, "g")
-		require.ErrorIs(t, s.Publish(t.Context(), m.Tables[0].Target, time.Now(), m), refused)
+		require.ErrorIs(t, s.Publish(t.Context(), m.Tables[0].Target, time.Time{}, time.Now(), m), refused)
 	})
 }

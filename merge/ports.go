@@ -34,6 +34,8 @@ type Tables interface {
 	CreateStage(ctx context.Context, project, dataset, table string, columns []batch.Column, expires time.Time, labels map[string]string) error
 	// CreatedAt returns when a table was created, by BigQuery's clock.
 	CreatedAt(ctx context.Context, project, dataset, table string) (created time.Time, found bool, err error)
+	// Rows returns how many rows a table has; 0 also if it is not there.
+	Rows(ctx context.Context, project, dataset, table string) (int64, error)
 	// DropTable deletes a table. One that is not there, or may not be deleted, is no error.
 	DropTable(ctx context.Context, project, dataset, table string) error
 }

@@ -24,6 +24,9 @@ const (
 	mappingSuffix = "_distinct_id_state"
 )
 
+// personsModel is the model that is merged, as targets name it.
+const personsModel = "persons"
+
 // personState holds the latest version of every person, whether or not a distinct id is known for it. It is clustered by
 // its key: a merge of keys that are near each other, like those of persons created in one week, reads few blocks.
 // Properties are text also where the persons table has JSON: what is kept must not depend on a type people may change.
@@ -62,6 +65,25 @@ func statusTable(t batch.Target) Side {
 			{Name: "last_batch", Type: "STRING"}, {Name: "last_batch_rows", Type: "INT64"}, {Name: "table_created_at", Type: "TIMESTAMP"}, {Name: "updated_at", Type: "TIMESTAMP"},
 		},
 	}
+}
+
+// OwnTables are the tables that tidemark keeps beside t, as far as their names go: the status table, and of persons the side tables
+// and the fence. They may not be there.
+func OwnTables(t batch.Target) (list []batch.Target) {
+	add := func(name string) {
+		one := t
+		one.Table = name
+		list = append(list, one)
+	}
+	if t.Model == personsModel {
+		add(personState(t).Table)
+		add(mappingState(t).Table)
+		add(fenceTable(t).Table)
+	}
+	if t.StatusTable != "" {
+		add(t.StatusTable)
+	}
+	return list
 }
 
 // createSide makes a table unless it is there, and returns when it was made.

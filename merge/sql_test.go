@@ -174,10 +174,10 @@ func TestStatusSQL_Golden(t *testing.T) {
 	row, err := statusRowSQL(tgt)
 	require.NoError(t, err)
 	golden(t, "status_row.sql", row)
-	publish, err := publishSQL(tgt, false)
+	publish, err := publishSQL(tgt, false, false)
 	require.NoError(t, err)
 	golden(t, "status_publish.sql", publish)
-	publish, err = publishSQL(tgt, true)
+	publish, err = publishSQL(tgt, true, true)
 	require.NoError(t, err)
 	golden(t, "status_publish_batch.sql", publish)
 }

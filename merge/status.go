@@ -58,23 +58,20 @@ func (s *StatusTable) Ensure(ctx context.Context, t batch.Target) error {
 }
 
 // Publish says that t holds every record that came to Kafka before through, and which batch came last; last may be nil.
-// The instant never goes back, whatever another replica has published. It is safe to repeat.
-func (s *StatusTable) Publish(ctx context.Context, t batch.Target, through time.Time, last *batch.Manifest) error {
+// The instant never goes back, whatever another replica has published. created is when the table was made that is filled; zero says
+// that none has taken rows yet, and leaves the column alone. It is safe to repeat.
+func (s *StatusTable) Publish(ctx context.Context, t batch.Target, created, through time.Time, last *batch.Manifest) error {
 	if err := s.Ensure(ctx, t); err != nil {
 		return err
 	}
-	created, found, err := s.warehouse.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
-	if err == nil && !found {
-		err = fmt.Errorf("table %s is not there", t)
-	}
+	sql, err := publishSQL(t, last != nil, !created.IsZero())
 	if err != nil {
 		return err
 	}
-	sql, err := publishSQL(t, last != nil)
-	if err != nil {
-		return err
+	job := tableQuery(t, s.group, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through})
+	if !created.IsZero() {
+		job.Params = append(job.Params, batch.Param{Name: "created", Value: created})
 	}
-	job := tableQuery(t, s.group, kindStatus+"_"+uuid.NewString(), sql, batch.Param{Name: "through", Value: through}, batch.Param{Name: "created", Value: created})
 	if last != nil {
 		job.Params = append(job.Params, batch.Param{Name: "batch", Value: last.ID.String()}, batch.Param{Name: "rows", Value: rowsOf(last, t)})
 	}
@@ -136,8 +133,9 @@ WHERE NOT EXISTS (SELECT 1 FROM {status} WHERE table_name = @table_name AND cons
 // groupColumn is the column, and the parameter, of the consumer group.
 const groupColumn = "consumer_group"
 
-// publishSQL moves complete_through on, never back, and never ahead of BigQuery's own clock; withBatch says that the last batch is told, too.
-func publishSQL(t batch.Target, withBatch bool) (string, error) {
+// publishSQL moves complete_through on, never back, and never ahead of BigQuery's own clock; withBatch says that the last batch is told, too,
+// and withCreated when the table was made.
+func publishSQL(t batch.Target, withBatch, withCreated bool) (string, error) {
 	status, err := tableSQL(t.Project, t.Dataset, t.StatusTable)
 	if err != nil {
 		return "", err
@@ -146,6 +144,9 @@ func publishSQL(t batch.Target, withBatch bool) (string, error) {
 	if withBatch {
 		sets = "  last_batch = @batch,\n  last_batch_rows = @rows,\n"
 	}
+	if withCreated {
+		sets += "  table_created_at = @created,\n"
+	}
 	return "UPDATE " + status + " SET\n  complete_through = IF(complete_through > @through, complete_through, LEAST(@through, CURRENT_TIMESTAMP())),\n" + sets +
-		"  table_created_at = @created,\n  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name AND consumer_group = @consumer_group\n", nil
+		"  updated_at = CURRENT_TIMESTAMP()\nWHERE table_name = @table_name AND consumer_group = @consumer_group\n", nil
 }

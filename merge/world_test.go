@@ -282,6 +282,17 @@ func (w *view) CreatedAt(_ context.Context, _, _, name string) (created time.Tim
 	return created, found && err == nil, err
 }
 
+// Rows implements [Warehouse].
+func (w *view) Rows(_ context.Context, _, _, name string) (rows int64, err error) {
+	err = w.call("rows", func() error {
+		if t := w.tables[name]; t != nil {
+			rows = int64(len(t.rows))
+		}
+		return nil
+	})
+	return rows, err
+}
+
 // DropTable implements [Warehouse].
 func (w *view) DropTable(_ context.Context, _, _, name string) error {
 	require.True(w.t, strings.HasPrefix(name, "tidemark_stage_"), name)

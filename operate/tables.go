@@ -4,20 +4,25 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"tidemark/batch"
 )
 
-// Tables are those that the configuration names.
+// Tables are those that the configuration names, and those of batches on their way.
 type Tables interface {
-	// Tables describes them as they are now.
-	Tables(ctx context.Context) ([]TableView, error)
+	// Tables describes those of the configuration, and of the others those that it does not name, as they are now.
+	Tables(ctx context.Context, others []batch.Target) ([]TableView, error)
 	// Create makes a table that is not there. It is safe to repeat.
-	Create(ctx context.Context, name string) error
+	Create(ctx context.Context, t batch.Target) error
 	// Accept makes replicas write to the table that was made at an instant. It is safe to repeat.
-	Accept(ctx context.Context, name string, created time.Time) error
+	Accept(ctx context.Context, t batch.Target, created time.Time) error
 }
 
 // TableView is one of them.
 type TableView struct {
+	// Target is what the configuration says, or the manifest of a batch on its way.
+	Target batch.Target `json:"-"`
+
 	Name  string `json:"name"` // project.dataset.table
 	Model string `json:"model"`
 	// Created is when the table was made that is there; nil if there is none.
@@ -30,6 +35,25 @@ type TableView struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// ListTables describes the tables of the configuration, and those that batches on their way are for. Where these cannot be read the
+// person is told, and sees the others.
+func (o *Operator) ListTables(ctx context.Context) ([]TableView, error) {
+	batches, err := o.Batches(ctx)
+	if err != nil {
+		o.Say("tables of batches on their way are not looked at: %v", err)
+	}
+	var others []batch.Target
+	for _, b := range batches {
+		if b.manifest == nil {
+			continue
+		}
+		for i := range b.manifest.Tables {
+			others = append(others, b.manifest.Tables[i].Target)
+		}
+	}
+	return o.Tables.Tables(ctx, others)
+}
+
 // Accepting is a table that is about to be accepted: its evidence, for a person to look at first.
 type Accepting struct {
 	TableView
@@ -39,7 +63,7 @@ type Accepting struct {
 // Accept looks whether a table that is not the one that was filled may be written to: what it holds, or lacks, is the person's
 // decision. Nothing is changed before [Accepting.Confirm]. create goes on with an empty table where there is none.
 func (o *Operator) Accept(ctx context.Context, name string, create bool) (*Accepting, error) {
-	list, err := o.Tables.Tables(ctx)
+	list, err := o.ListTables(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -58,16 +82,16 @@ func (o *Operator) Accept(ctx context.Context, name string, create bool) (*Accep
 		}
 		return a, nil
 	}
-	return nil, refuse("found no table %q in the configuration; want one of %s", name, strings.Join(names, ", "))
+	return nil, refuse("found no table %q in the configuration or in a batch on its way; want one of %s", name, strings.Join(names, ", "))
 }
 
 // Confirm makes replicas write to the table as it is. It may be done again.
 func (a *Accepting) Confirm(ctx context.Context) error {
 	if a.Created == nil {
-		if err := a.o.Tables.Create(ctx, a.Name); err != nil {
+		if err := a.o.Tables.Create(ctx, a.Target); err != nil {
 			return err
 		}
-		list, err := a.o.Tables.Tables(ctx)
+		list, err := a.o.Tables.Tables(ctx, []batch.Target{a.Target})
 		if err != nil {
 			return err
 		}
@@ -80,7 +104,7 @@ func (a *Accepting) Confirm(ctx context.Context) error {
 			return refuse("table %s was created and is not there", a.Name)
 		}
 	}
-	if err := a.o.Tables.Accept(ctx, a.Name, *a.Created); err != nil {
+	if err := a.o.Tables.Accept(ctx, a.Target, *a.Created); err != nil {
 		return err
 	}
 	a.Filled, a.Problem, a.Hint = append(a.Filled, *a.Created), "", ""

@@ -152,7 +152,8 @@ func (a applier) way(t *batch.Table) batch.Applier {
 }
 
 func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (int64, error) {
-	if err := a.present(ctx, t.Target); err != nil {
+	created, err := a.present(ctx, t.Target, t.Rows() > 0)
+	if err != nil {
 		return 0, err
 	}
 	rows, err := a.way(t).Apply(ctx, m, t)
@@ -160,32 +161,62 @@ func (a applier) Apply(ctx context.Context, m *batch.Manifest, t *batch.Table) (
 	if a.failed != nil && t.Direct() && errors.As(err, &refused) && refused.Ran {
 		a.failed(ctx, t)
 	}
+	if err == nil && rows > 0 && t.Target.Model == destination.EventsModel {
+		err = a.creations.remember(ctx, t.Target.String(), created, creationMark{Rows: true})
+	}
 	return rows, err
 }
 
-// present sees to it that there is a table to apply rows to: one of events that is not the one that was filled is an error, and
-// one of persons is made.
-func (a applier) present(ctx context.Context, t batch.Target) error {
+// present sees to it that there is a table to apply rows to, and says when it was made: one of events that is not the one that was
+// filled is an error, and others are made where there is none. fills says that rows are about to be applied: a table of events
+// counts as filled before that, so that whoever finds it gone later knows. (The merger does the same for persons.)
+func (a applier) present(ctx context.Context, t batch.Target, fills bool) (created time.Time, err error) {
+	found, there, err := a.creations.house.Table(ctx, t.Project, t.Dataset, t.Table)
+	if err == nil && there {
+		err = destination.CheckKind(t, found)
+	}
+	if err != nil || t.View || there && t.Model == destination.PersonsModel { // a view is made by the merger
+		return found.Created, err
+	}
+	memory := lookups{a.creations}
+	if !there {
+		if t.Model == destination.EventsModel {
+			if err := destination.Check(ctx, memory, t.String(), created, false, nil); err != nil {
+				return created, err
+			}
+		}
+		if err := a.dest.Create(ctx, t.String(), t.Columns); err != nil {
+			return created, err
+		}
+		if found, there, err = a.creations.house.Table(ctx, t.Project, t.Dataset, t.Table); err == nil && !there {
+			err = fmt.Errorf("table %s was created and is not there", t)
+		}
+	}
 	switch {
-	case t.Model == destination.EventsModel:
-		return a.creations.check(ctx, t)
-	case t.View: // made by the merger
-		return nil
+	case err != nil || t.Model == destination.PersonsModel:
+		return found.Created, err
+	case fills:
+		return found.Created, destination.Check(ctx, a.creations, t.String(), found.Created, true, t.Columns)
 	}
-	_, there, err := a.creations.house.CreatedAt(ctx, t.Project, t.Dataset, t.Table)
-	if err == nil && !there {
-		err = a.dest.Create(ctx, t.String(), t.Columns)
-	}
-	return err
+	return found.Created, destination.Check(ctx, memory, t.String(), found.Created, true, t.Columns)
 }
 
 // check sees to it that a table has what it should have, whether or not there is a batch for it: persons are derived again. Where
-// there is one, the merger does that by itself.
-func (a applier) check(ctx context.Context, t batch.Target) error {
-	if err := a.present(ctx, t); err != nil || t.Model == destination.EventsModel {
-		return err
+// there is one, the merger does that by itself. It says when the table was made; zero if it has never been filled.
+func (a applier) check(ctx context.Context, t batch.Target) (created time.Time, err error) {
+	if created, err = a.present(ctx, t, false); err != nil {
+		return created, err
 	}
-	return a.merged.Prepare(ctx, t)
+	if t.Model == destination.PersonsModel {
+		if err := a.merged.Prepare(ctx, t); err != nil {
+			return created, err
+		}
+	}
+	filled, err := a.creations.Creations(ctx, t.String())
+	if err != nil || !slices.ContainsFunc(filled, created.Equal) {
+		return time.Time{}, err
+	}
+	return created, nil
 }
 
 func (a applier) Evidence(ctx context.Context, m *batch.Manifest, t *batch.Table) (batch.Evidence, error) {

@@ -54,7 +54,7 @@ func NewOperator(ctx context.Context, cfg Config, log *slog.Logger, say func(for
 		return nil, errors.Join(err, o.Close())
 	}
 	o.closers = append(o.closers, func() error { group.Close(); return nil })
-	made := newCreations(cfg.Loader, store, house)
+	made := newCreations(cfg, store, house)
 	dest, err := destination.New(cfg.Destination, cfg.Warehouse.Project, house, made)
 	if err != nil {
 		return nil, errors.Join(err, o.Close())

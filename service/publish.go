@@ -20,18 +20,23 @@ const checkMost, checkLeast = 250 * time.Millisecond, 10 * time.Second
 const warnEvery = time.Minute
 
 // publishTimeout bounds one publication: a statement that BigQuery lets wait for hours must not keep the next one back, which
-// says more.
-const publishTimeout = 5 * time.Minute
+// says more. checkTimeout bounds what comes before: a table of persons may be derived for hours, which goes on in BigQuery and is
+// attached to by the next look, and other tables are not to wait for that.
+const publishTimeout, checkTimeout = 5 * time.Minute, time.Minute
 
-// publisher looks how far the whole group has committed each stream, shows it as a metric, and keeps complete_through in
-// the status table: one statement per table and period, from one replica of the stream.
+// retryLeast and retryMost bound the pause after a table that was not told of.
+const retryLeast, retryMost = time.Second, 5 * time.Minute
+
+// publisher looks how far the whole group has committed each stream, shows it as a metric, and once per table and period, on one
+// replica of the stream, looks whether the table has what it should have, and tells complete_through in the status table, if there
+// is one.
 type publisher struct {
 	status *merge.StatusTable
 	// watermarks says how far each stream is complete; nothing while that is not known.
 	watermarks func(context.Context) (map[string]consumer.Watermark, error)
 	targets    func() []batch.Target // the tables as last resolved
-	// check sees to it that a table has what it should have.
-	check func(context.Context, batch.Target) error
+	// check sees to it that a table has what it should have, and says when it was made; zero if it was never filled.
+	check func(context.Context, batch.Target) (time.Time, error)
 	// count says how many partitions a table has.
 	count   func(ctx context.Context, project, dataset, table string) (int64, error)
 	streams []consumer.Stream
@@ -44,14 +49,21 @@ type publisher struct {
 	complete map[string]time.Time       // by stream; it never goes back
 
 	published map[string]time.Time // by table, by this process
+	failing   map[string]*failing  // by table
 	warned    time.Time            // when a failure was last told of
+}
+
+// failing is a table that could not be told of.
+type failing struct {
+	backoff batch.Backoff
+	until   time.Time // before which it is not tried again
 }
 
 func newPublisher(s *service) *publisher {
 	return &publisher{
 		status: s.applier.status, check: s.applier.check, count: s.house.Partitions, watermarks: s.watermarks, targets: s.targets, streams: s.cfg.streams(), metrics: s.metrics, log: s.log,
 		wake: make(chan struct{}, 1), last: make(map[string]*batch.Manifest), complete: make(map[string]time.Time),
-		published: make(map[string]time.Time),
+		published: make(map[string]time.Time), failing: make(map[string]*failing),
 	}
 }
 
@@ -91,13 +103,13 @@ func (p *publisher) run(ctx context.Context) error {
 		p.metrics.Step("publish", time.Since(start), err)
 		if err != nil && time.Since(p.warned) >= warnEvery {
 			p.warned = time.Now()
-			p.log.Warn("complete_through in the status table not updated; trying again", "err", err, "hint", batch.HintOf(err))
+			p.log.Warn("a table not looked at, or its complete_through not told; trying again", "err", err, "hint", batch.HintOf(err))
 		}
 	}
 }
 
-// publish looks how far the streams are complete and updates the rows of the tables for which that has got into a new
-// period. A table that fails does not hold up the others.
+// publish looks how far the streams are complete and tells of the tables for which that has got into a new period. A table that
+// fails does not hold up the others, and is tried again after a pause.
 func (p *publisher) publish(ctx context.Context) error {
 	marks, err := p.watermarks(ctx)
 	if err != nil {
@@ -111,8 +123,10 @@ func (p *publisher) publish(ctx context.Context) error {
 		}
 		through := p.advance(st.Name, mark.Through)
 		for _, t := range p.targets() {
-			if mark.Publish && t.Model == st.Name && t.StatusTable != "" && p.due(t, through, st.Period) {
-				errs = append(errs, p.tell(ctx, t, through))
+			if mark.Publish && t.Model == st.Name && p.due(t, through, st.Period) {
+				err := p.tell(ctx, t, through)
+				p.note(t, err)
+				errs = append(errs, err)
 			}
 		}
 	}
@@ -131,41 +145,72 @@ func (p *publisher) advance(stream string, through time.Time) time.Time {
 	return p.complete[stream]
 }
 
-// due says that the table is complete up to an instant in a later period than what was published.
+// note keeps in mind until when a table that failed rests.
+func (p *publisher) note(t batch.Target, err error) {
+	name := t.String()
+	if err == nil {
+		delete(p.failing, name)
+		return
+	}
+	f := p.failing[name]
+	if f == nil {
+		f = &failing{backoff: batch.Backoff{Min: retryLeast, Max: retryMost}}
+		p.failing[name] = f
+	}
+	f.until = time.Now().Add(f.backoff.Next())
+}
+
+// due says that the table is complete up to an instant in a later period than what was published, and does not rest.
 func (p *publisher) due(t batch.Target, through time.Time, period time.Duration) bool {
+	if f := p.failing[t.String()]; f != nil && time.Now().Before(f.until) {
+		return false
+	}
 	before := p.published[t.String()]
 	return batch.PeriodAt(through, period).Start.After(batch.PeriodAt(before, period).Start)
 }
 
-// tell publishes how far a table is complete.
+// tell looks at a table, and publishes how far it is complete.
 func (p *publisher) tell(ctx context.Context, t batch.Target, through time.Time) error {
 	name := t.String()
 	p.mu.Lock()
 	last := p.last[name]
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := p.check(ctx, t); err != nil {
+	created, err := p.check(checking, t)
+	if err != nil {
 		return err
 	}
-	if err := p.status.Publish(ctx, t, through, last); err != nil {
-		return err
-	}
-	p.published[name] = through
-	if t.Partitions != nil {
-		n, err := p.count(ctx, t.Project, t.Dataset, t.Table)
-		if err != nil { // the next publication asks again
-			p.log.Warn("partitions of a table not counted", "table", name, "err", err, "hint", batch.HintOf(err))
-		} else {
-			p.metrics.partitions.WithLabelValues(name).Set(float64(n))
+	if t.StatusTable != "" {
+		publishing, cancel := context.WithTimeout(ctx, publishTimeout)
+		defer cancel()
+		if err := p.status.Publish(publishing, t, created, through, last); err != nil {
+			return err
 		}
 	}
+	p.published[name] = through
+	p.showPartitions(ctx, t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.last[name] == last {
 		delete(p.last, name)
 	}
 	return nil
+}
+
+// showPartitions counts a table's partitions. Where that fails the next publication does it.
+func (p *publisher) showPartitions(ctx context.Context, t batch.Target) {
+	if t.Partitions == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	n, err := p.count(ctx, t.Project, t.Dataset, t.Table)
+	if err != nil {
+		p.log.Warn("partitions of a table not counted", "table", t.String(), "err", err, "hint", batch.HintOf(err))
+		return
+	}
+	p.metrics.partitions.WithLabelValues(t.String()).Set(float64(n))
 }
 
 // view returns how far the streams are complete, of those of which that is known.

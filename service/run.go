@@ -116,7 +116,7 @@ func (s *service) connect(ctx context.Context) (err error) {
 	if s.house, err = warehouse.New(clients, s.cfg.Warehouse, s.log, warehouse.NewMetrics(s.registry)); err != nil {
 		return err
 	}
-	s.creations = newCreations(s.cfg.Loader, s.store, s.house)
+	s.creations = newCreations(s.cfg, s.store, s.house)
 	if s.dest, err = destination.New(s.cfg.Destination, s.cfg.Warehouse.Project, s.house, s.creations); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"tidemark/batch"
 	"tidemark/consumer"
+	"tidemark/destination"
 	"tidemark/loader"
 )
 
@@ -81,7 +82,35 @@ func (s *service) findEverything(ctx context.Context) error {
 	s.pacer.refresh(ctx)
 	s.warnOfTransfer(bucket, s.resolved.Load().Tables[0].Target.Location)
 	s.warnOfBilling(ctx)
-	return s.checkGroups(ctx)
+	if err := s.checkGroups(ctx); err != nil {
+		return err
+	}
+	if err := s.markFilled(ctx); err != nil {
+		return err
+	}
+	s.warnOfExpirations(ctx)
+	return nil
+}
+
+// markFilled marks the tables of events that have rows, from before there were marks, as filled: no later than now, when it is known
+// that this group may fill them.
+func (s *service) markFilled(ctx context.Context) error {
+	for _, t := range s.resolved.Load().Tables {
+		if t.Target.Model != destination.EventsModel || t.Rows == 0 {
+			continue
+		}
+		created, err := s.applier.present(ctx, t.Target, true)
+		if errors.As(err, new(*destination.Lost)) { // told of when it was resolved
+			continue
+		}
+		if err == nil {
+			err = s.creations.remember(ctx, t.Target.String(), created, creationMark{Rows: true})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *service) findTables(ctx context.Context) error {

@@ -125,6 +125,9 @@ func (*recorder) CreatedAt(context.Context, string, string, string) (created tim
 	return time.Time{}, true, nil
 }
 
+// Rows implements [merge.Tables].
+func (*recorder) Rows(context.Context, string, string, string) (int64, error) { return 1, nil }
+
 // DropTable implements [merge.Tables].
 func (*recorder) DropTable(context.Context, string, string, string) error { return nil }
 

@@ -91,8 +91,8 @@ func record(t *testing.T, tgt batch.Target, keys *batch.Keys) *recorder {
 	}
 	_, err := applier.Apply(t.Context(), m, &m.Tables[0])
 	require.NoError(t, err)
-	require.NoError(t, status.Publish(t.Context(), tgt, m.IngestedAt, nil))
-	require.NoError(t, status.Publish(t.Context(), tgt, m.IngestedAt, m))
+	require.NoError(t, status.Publish(t.Context(), tgt, time.Time{}, m.IngestedAt, nil))
+	require.NoError(t, status.Publish(t.Context(), tgt, m.IngestedAt, m.IngestedAt, m))
 	return r
 }
 

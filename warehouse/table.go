@@ -49,6 +49,15 @@ func (c *Client) CreatedAt(ctx context.Context, project, dataset, table string) 
 	return md.CreationTime, true, nil
 }
 
+// Rows implements [merge.Warehouse].
+func (c *Client) Rows(ctx context.Context, project, dataset, table string) (int64, error) {
+	md, err := c.metadata(ctx, project, dataset, table)
+	if err != nil || md == nil {
+		return 0, err
+	}
+	return int64(md.NumRows), nil //nolint:gosec // far below
+}
+
 // metadata is nil if there is no such table or dataset.
 func (c *Client) metadata(ctx context.Context, project, dataset, table string) (md *bigquery.TableMetadata, err error) {
 	t, err := c.table(ctx, project, dataset, table)
@@ -182,7 +191,7 @@ func (c *Client) CreateView(ctx context.Context, project, dataset string, view m
 	}
 	md, err := c.metadata(ctx, project, dataset, view.Table)
 	if err == nil && md != nil && md.Type != bigquery.ViewTable {
-		err = fmt.Errorf("%s.%s.%s is of the kind %s; want a VIEW, which TIDEMARK_PERSONS_AS=view makes where nothing has the name: drop or rename it", project, dataset, view.Table, md.Type)
+		err = fmt.Errorf("%s.%s.%s is of the kind %s; want a VIEW, which is made where nothing has the name: drop or rename it. TIDEMARK_PERSONS_AS may be changed only while `tidemark batches` is empty", project, dataset, view.Table, md.Type)
 	}
 	return err
 }

@@ -14,11 +14,11 @@ import (
 func tablesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "tables", Short: "List the tables, and whether they are the ones that were filled", Args: cobra.NoArgs,
-		Long: `Lists the tables of the configuration: when each was made, how many rows it has, and whether it is the one that was filled. A
+		Long: `Lists the tables of the configuration, and others that batches on their way are for: when each was made, how many rows it has, and whether it is the one that was filled. A
 table of events that was deleted, or made again, is not written to before a person has accepted it. Nothing is changed.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return operator(c, func(ctx context.Context, o *operate.Operator) error {
-				list, err := o.Tables.Tables(ctx)
+				list, err := o.ListTables(ctx)
 				if err != nil {
 					return err
 				}

@@ -1,5 +1,4 @@
 UPDATE `acme-prod.posthog.tidemark_status` SET
   complete_through = IF(complete_through > @through, complete_through, LEAST(@through, CURRENT_TIMESTAMP())),
-  table_created_at = @created,
   updated_at = CURRENT_TIMESTAMP()
 WHERE table_name = @table_name AND consumer_group = @consumer_group

@@ -129,6 +129,52 @@ func TestDerive_AViewThatBecomesATableIsFilled(t *testing.T) {
 	})
 }
 
+// A table that was truncated keeps its creation time, and the side tables know what it had: it is derived again before the next
+// merge, and also where none comes. A replica that does not wait for the job attaches to it.
+func TestA5_PersonsThatWereTruncatedAreDerivedAgain(t *testing.T) {
+	for name, next := range map[string][]message{"a merge comes": messages(1, person("P", 1)), "none comes": nil} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.people(variant{deletes: verify.DeletesMark})
+			p.verbatim = true
+			m := mem{}
+			p.merger = p.merger2(m)
+			require.NoError(t, p.merge(p.seal(first()), first()))
+			w.exec("TRUNCATE TABLE " + p.sql())
+			if next != nil {
+				require.NoError(t, p.merge(p.seal(next), next)) // compares the whole table
+			}
+			for range 2 { // the second has nothing to do
+				require.NoError(t, p.merger.Prepare(t.Context(), p.resolved.Target))
+				require.EqualValues(t, 2, w.scalar("SELECT COUNT(*) FROM "+p.sql()))
+			}
+		})
+	}
+}
+
+// Nothing is prepared, and nothing counts as filled, before anything is merged.
+func TestDerive_ATableThatNeverTookARowIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	p := w.people(variant{deletes: verify.DeletesMark})
+	m := mem{}
+	require.NoError(t, p.merger2(m).Prepare(t.Context(), p.resolved.Target))
+	require.Empty(t, m)
+	_, there, err := p.client().CreatedAt(t.Context(), stack.Project, stack.Dataset, p.name+"_person_state")
+	require.NoError(t, err)
+	require.False(t, there)
+}
+
+// The marks are gone, and the status table tells when the table was made that was filled: side tables that are younger than the one
+// that is there know nothing of it.
+func TestDerive_SideTablesWithoutMarksThatAreYoungerKnowNothing(t *testing.T) {
+	w := newWorld(t)
+	p := w.people(variant{deletes: verify.DeletesMark})
+	m := mem{p.resolved.Target.String(): {time.Unix(1, 0)}} // as told by the status table
+	sealed := p.seal(first())
+	_, err := p.merger2(m).Apply(t.Context(), sealed, &sealed.Tables[0])
+	require.ErrorIs(t, err, merge.ErrUnderivable)
+}
+
 func (m mem) Creations(_ context.Context, table string) ([]time.Time, error) { return m[table], nil }
 
 // memWithColumns is service.creations: the columns are those of the first sight.
@@ -141,6 +187,8 @@ func (m memWithColumns) Known(ctx context.Context, table string, created time.Ti
 	m.columns[table] = c
 	return m.mem.Known(ctx, table, created, c)
 }
+func (m memWithColumns) Took(context.Context, string, time.Time) (bool, error) { return false, nil }
+
 func (m memWithColumns) Columns(_ context.Context, table string) ([]batch.Column, error) {
 	return m.columns[table], nil
 }
@@ -176,7 +224,7 @@ func TestStatus_AnOlderTableGetsTheColumnsThatItLacks(t *testing.T) {
 	p := w.people(variant{deletes: verify.DeletesMark})
 	w.exec("DROP TABLE IF EXISTS `" + stack.Project + "." + stack.Dataset + "." + stack.StatusTable + "`")
 	w.exec("CREATE TABLE `" + stack.Project + "." + stack.Dataset + "." + stack.StatusTable + "` (table_name STRING, consumer_group STRING, model STRING, complete_through TIMESTAMP, last_batch STRING, last_batch_rows INT64, updated_at TIMESTAMP)")
-	err := merge.NewStatusTable(p.client(), "g").Publish(t.Context(), p.resolved.Target, time.Now(), nil)
+	err := merge.NewStatusTable(p.client(), "g").Publish(t.Context(), p.resolved.Target, time.Now(), time.Now(), nil)
 	t.Log("hint:", batch.HintOf(err))
 	require.NoError(t, err)
 }

@@ -191,7 +191,7 @@ func (w *world) publishUntil(ctx context.Context, tables []*people, c *crowd) <-
 	go func() {
 		for !c.ended() {
 			for _, p := range tables {
-				if err := status.Publish(ctx, p.resolved.Target, time.Now(), nil); err != nil {
+				if err := status.Publish(ctx, p.resolved.Target, time.Now(), time.Now(), nil); err != nil {
 					done <- err
 					return
 				}

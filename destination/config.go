@@ -22,7 +22,7 @@ type Config struct {
 	// PersonsAs is what persons are in the dataset; nothing is the same as table.
 	PersonsAs string `envconfig:"PERSONS_AS" default:"table" desc:"What TIDEMARK_PERSONS_TABLE is: table, or view: a view over the two side tables, with the columns that the table would have. A merge then changes two tables instead of three and is billed for a third of it, and each reader pays for the join; readers need access to the side tables. It is made by the first merge. It may be changed only while no batch is on its way (tidemark batches lists none), and what has the name as the other kind must be dropped then."`
 	// StatusTable says how far the other tables are complete.
-	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per period and table. Empty turns it off."`
+	StatusTable string `envconfig:"STATUS_TABLE" default:"tidemark_status" desc:"Table in TIDEMARK_DATASET with one row per table: complete through, last batch, rows, updated at. Costs one small statement per period and table. Empty turns it off; tables are looked at all the same."`
 	// JSONColumns chooses the type of the JSON documents' columns in a table that tidemark creates. An existing table's
 	// own types are used as they are.
 	JSONColumns bool `envconfig:"JSON_COLUMNS" default:"false" desc:"Create the columns that hold JSON documents as JSON instead of STRING. Rows then reach the table through a stage table and one INSERT query per batch, which BigQuery bills, where STRING columns are loaded free of charge. An existing table keeps its types."`

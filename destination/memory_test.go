@@ -134,3 +134,19 @@ func TestResolve_ATableOfPersonsIsMadeAgain(t *testing.T) {
 	require.Empty(t, res.Lost)
 	require.Len(t, w.created, 1)
 }
+
+// A batch on its way may be for persons of the other kind than what has the name by now.
+func TestCheckKind_ABatchWaitsForItsOwnKind(t *testing.T) {
+	for _, view := range []bool{false, true} {
+		target := batch.Target{Model: PersonsModel, Project: "acme", Dataset: "posthog", Table: "persons", View: view}
+		own, other := "TABLE", "VIEW"
+		if view {
+			own, other = other, own
+		}
+		require.NoError(t, CheckKind(target, Table{Kind: own}))
+		err := CheckKind(target, Table{Kind: other})
+		require.ErrorContains(t, err, "it is of the kind "+other+", and a batch on its way is for a "+own)
+		require.ErrorContains(t, err, "until `tidemark batches` is empty")
+	}
+	require.NoError(t, CheckKind(batch.Target{Model: EventsModel}, Table{Kind: "VIEW"}), "of events that is found when it is resolved")
+}

@@ -124,6 +124,26 @@ func TestA5_AnEmptyTableMayGo(t *testing.T) {
 	w.requirePersons()
 }
 
+// A table counts as filled before the first job that brings rows has had its effect: whoever crashes then, and whoever finds the
+// table gone, knows.
+func TestA5_ATableIsMarkedBeforeItsFirstRows(t *testing.T) {
+	w := newWorld(t)
+	hold := make(chan struct{})
+	load := w.faults.OnJob(bigquery.JobRule{Kind: "load", Fault: bigquery.JobFault{HoldPending: hold}})
+	r := w.start(nil)
+	w.eventually("it is told to be complete", func() bool { return !w.through(stack.Table).IsZero() })
+	require.Empty(t, w.objects("tidemark/creations/"))
+	w.produce(300)
+	<-load.Hit()
+	require.Len(t, w.objects("tidemark/creations/"), 1)
+	require.NoError(t, w.Client.Dataset(stack.Dataset).Table(stack.Table).Delete(t.Context()))
+	close(hold)
+	w.eventually("events stop, and say why", logged(r, "tidemark tables accept"))
+	w.do("tables", "accept", stack.Table, "--create", "--yes")
+	w.waitExported()
+	r.HandOver()
+}
+
 // A group that is refused leaves no mark of a table's creation.
 func TestStart_AGroupThatIsRefusedMarksNoCreation(t *testing.T) {
 	w := newWorld(t)

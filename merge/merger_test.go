@@ -25,6 +25,14 @@ func (w *world) persons() *batch.Manifest {
 	return m
 }
 
+// rows is how many a table has.
+func (w *world) rows(name string) int64 {
+	if t := w.tables[name]; t != nil {
+		return int64(len(t.rows))
+	}
+	return 0
+}
+
 func (w *world) merger(s step) *Merger {
 	return NewMerger("bucket", &view{w, s}, w.memory, slog.New(slog.DiscardHandler))
 }

@@ -284,12 +284,7 @@ func (w *view) CreatedAt(_ context.Context, _, _, name string) (created time.Tim
 
 // Rows implements [Warehouse].
 func (w *view) Rows(_ context.Context, _, _, name string) (rows int64, err error) {
-	err = w.call("rows", func() error {
-		if t := w.tables[name]; t != nil {
-			rows = int64(len(t.rows))
-		}
-		return nil
-	})
+	err = w.call("rows", func() error { rows = w.rows(name); return nil })
 	return rows, err
 }
 

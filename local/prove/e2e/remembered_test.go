@@ -10,8 +10,8 @@ import (
 
 	"tidemark/batch"
 	"tidemark/local/emulate/bigquery"
-	"tidemark/local/prove/harness"
 	"tidemark/local/emulate/stack"
+	"tidemark/local/prove/harness"
 )
 
 // A4: whatever table of tidemark's own has an end is told of at start.

@@ -70,18 +70,15 @@ func statusTable(t batch.Target) Side {
 // OwnTables are the tables that tidemark keeps beside t, as far as their names go: the status table, and of persons the side tables
 // and the fence. They may not be there.
 func OwnTables(t batch.Target) (list []batch.Target) {
-	add := func(name string) {
-		one := t
-		one.Table = name
-		list = append(list, one)
-	}
 	if t.Model == personsModel {
-		add(personState(t).Table)
-		add(mappingState(t).Table)
-		add(fenceTable(t).Table)
+		fence := t
+		fence.Table = fenceTable(t).Table
+		list = append(SideTables(t), fence)
 	}
 	if t.StatusTable != "" {
-		add(t.StatusTable)
+		status := t
+		status.Table = t.StatusTable
+		list = append(list, status)
 	}
 	return list
 }

@@ -23,33 +23,17 @@ func (c *Client) ToldCreation(ctx context.Context, t batch.Target, group string)
 	if err != nil || md == nil || !slices.ContainsFunc(md.Schema, func(f *bigquery.FieldSchema) bool { return f.Name == createdColumn }) {
 		return created, false, err
 	}
-	p, err := c.project(ctx, t.Project)
-	if err != nil {
-		return created, false, err
-	}
-	name := fmt.Sprintf("%s.%s.%s", t.Project, t.Dataset, t.StatusTable)
-	query := p.Query("SELECT " + createdColumn + " FROM `" + name + "` WHERE table_name = @table_name AND consumer_group = @consumer_group AND " +
-		createdColumn + " IS NOT NULL ORDER BY " + createdColumn + " DESC LIMIT 1")
-	if query.Location = md.Location; query.Location == "" {
-		if query.Location, err = c.Location(ctx, t.Project, t.Dataset); err != nil {
+	if t.Location = md.Location; t.Location == "" {
+		if t.Location, err = c.Location(ctx, t.Project, t.Dataset); err != nil {
 			return created, false, err
 		}
 	}
-	query.Parameters = []bigquery.QueryParameter{{Name: "table_name", Value: t.Table}, {Name: "consumer_group", Value: group}}
-	query.MaxBytesBilled = int64(c.cfg.MaxBytesBilled)
-	it, err := query.Read(ctx)
-	var row []bigquery.Value
-	if err == nil {
-		err = it.Next(&row)
+	told, err := readStatus[time.Time](ctx, c, t, createdColumn, "consumer_group = @consumer_group AND "+createdColumn+" IS NOT NULL ORDER BY "+createdColumn+" DESC LIMIT 1",
+		bigquery.QueryParameter{Name: "consumer_group", Value: group})
+	if err != nil || len(told) == 0 {
+		return created, false, err
 	}
-	switch {
-	case errors.Is(err, iterator.Done):
-		return created, false, nil
-	case err != nil:
-		return created, false, classify("read when "+t.Table+" was made from", name, err)
-	}
-	created, found = row[0].(time.Time) // the column's type
-	return created, found, nil
+	return told[0], true, nil
 }
 
 // Groups returns the consumer groups that have a row for a table in its status table; none if there is no status table yet. It
@@ -59,24 +43,31 @@ func (c *Client) Groups(ctx context.Context, t batch.Target) (groups []string, e
 	if err != nil || md == nil {
 		return nil, err
 	}
+	return readStatus[string](ctx, c, t, "DISTINCT consumer_group", "consumer_group IS NOT NULL")
+}
+
+// readStatus selects one column of the rows of t in its status table, which is there, by a condition that has params. V is the
+// column's type.
+func readStatus[V any](ctx context.Context, c *Client, t batch.Target, column, condition string, params ...bigquery.QueryParameter) (values []V, err error) {
 	p, err := c.project(ctx, t.Project)
 	if err != nil {
 		return nil, err
 	}
 	name := fmt.Sprintf("%s.%s.%s", t.Project, t.Dataset, t.StatusTable)
-	query := p.Query("SELECT DISTINCT consumer_group FROM `" + name + "` WHERE table_name = @table_name AND consumer_group IS NOT NULL")
-	query.Location, query.Parameters = t.Location, []bigquery.QueryParameter{{Name: "table_name", Value: t.Table}}
+	query := p.Query("SELECT " + column + " FROM `" + name + "` WHERE table_name = @table_name AND " + condition)
+	params = append(params, bigquery.QueryParameter{Name: "table_name", Value: t.Table})
+	query.Location, query.Parameters = t.Location, params
 	query.MaxBytesBilled = int64(c.cfg.MaxBytesBilled)
 	it, err := query.Read(ctx)
 	for err == nil {
 		var row []bigquery.Value
 		if err = it.Next(&row); err == nil {
-			group, _ := row[0].(string) // the column's type
-			groups = append(groups, group)
+			value, _ := row[0].(V)
+			values = append(values, value)
 		}
 	}
 	if errors.Is(err, iterator.Done) {
-		return groups, nil
+		return values, nil
 	}
-	return nil, classify("read consumer groups from", name, err)
+	return nil, classify("read what is told of "+t.Table+" in", name, err)
 }
